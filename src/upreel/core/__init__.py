@@ -1,0 +1,1 @@
+"""Plain Python without torch: iterators, files, settings."""

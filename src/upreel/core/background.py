@@ -1,0 +1,68 @@
+"""Work that runs ahead in its own thread, over a short queue."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    error: BaseException | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Item(Generic[T]):
+    value: T
+
+
+def prefetch(items: Iterable[T], *, depth: int = 4) -> Generator[T, None, None]:
+    """Iterate over `items` in a thread of its own, at most `depth` items ahead.
+
+    An error inside `items` is raised here, after the items that came before it. When the consumer
+    stops early (`close`, an error, Ctrl-C), the thread ends at its next item, `items` is closed in
+    that thread, and the thread is joined: nothing runs on.
+    """
+    waiting: queue.Queue[_Item[T] | _End] = queue.Queue(maxsize=depth)
+    stopped = threading.Event()
+
+    def put(entry: _Item[T] | _End) -> bool:
+        while not stopped.is_set():
+            try:
+                waiting.put(entry, timeout=0.05)
+                return True
+            except queue.Full:
+                continue
+        return False
+
+    def produce() -> None:
+        error: BaseException | None = None
+        try:
+            for value in items:
+                if not put(_Item(value)):
+                    break
+        except BaseException as caught:  # handed to the consumer, whatever it is
+            error = caught
+        finally:
+            if isinstance(items, Generator):
+                items.close()
+        put(_End(error))
+
+    thread = threading.Thread(target=produce, name="prefetch", daemon=True)
+    thread.start()
+    try:
+        while True:
+            entry = waiting.get()
+            if isinstance(entry, _End):
+                if entry.error is not None:
+                    raise entry.error
+                return
+            yield entry.value
+    finally:
+        stopped.set()
+        thread.join()

@@ -1,0 +1,112 @@
+"""The one protocol: what every upscaler is, whether a network or a wrapper around one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Literal, Protocol, TypeAlias
+
+from torch import Tensor
+
+Color = Literal["luma", "rgb"]
+"""What the channels of a clip are: one of luma, or three of R, G and B."""
+
+Input = Literal["flow"]
+"""What a network may need beside frames. `flow` is described at `Window.inputs`."""
+
+State: TypeAlias = dict[str, Tensor]
+"""What a recurrent upscaler carries from one step to the next; empty where a scene begins."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateSpec:
+    """One tensor of the state: `(B, channels, H * scale, W * scale)` for frames of `H` by `W`.
+
+    Frame sizes count after padding to a multiple of `Spec.multiple`.
+    """
+
+    channels: int
+    scale: Fraction = Fraction(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a caller has to know of an upscaler; tests prove every line of it.
+
+    Attributes:
+        scale: how many times larger a frame gets in each direction.
+        color: what the channels are.
+        rate: how many frames come back for each frame of the middle.
+        views: 1, or 2 for stereo.
+        past: frames before the middle that `step` wants to see.
+        future: frames after the middle that `step` wants to see.
+        step: how many frames of the middle `step` takes at a time.
+        inputs: what has to come with the frames.
+        state: the tensors of the state.
+        multiple: frame sizes that need no padding inside are multiples of this; others work too.
+        halo: how far, in input pixels, one step looks around a pixel (motion comes on top);
+            `None` where there is no bound.
+        exact: whether tiles that overlap by `halo` give the same values as the whole frame.
+    """
+
+    scale: int
+    color: Color
+    rate: int = 1
+    views: int = 1
+    past: int = 0
+    future: int = 0
+    step: int = 1
+    inputs: frozenset[Input] = frozenset()
+    state: Mapping[str, StateSpec] = field(default_factory=dict)
+    multiple: int = 1
+    halo: int | None = None
+    exact: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The frames that one step sees.
+
+    Attributes:
+        clip: `(B, T, C, H, W)`, float32, values as coded in the file, scaled to 0..1. `T` is
+            `past` + the middle + `future`.
+        past: frames before the middle: `Spec.past` of them, fewer where a scene begins.
+        future: frames after the middle: `Spec.future` of them, fewer where a scene ends.
+        inputs: for `flow`, `(B, K, Spec.past + Spec.future, 2, H, W)`, float32: from each of the
+            `K` frames of the middle to each of its neighbours `-past .. -1, 1 .. future`; x then
+            y, in input pixels, so that `frame(p)` looks like `neighbour(p + flow(p))`. Zero
+            where there is no such neighbour.
+    """
+
+    clip: Tensor
+    past: int = 0
+    future: int = 0
+    inputs: Mapping[Input, Tensor] = field(default_factory=dict)
+
+    @property
+    def middle(self) -> Tensor:
+        """The frames that the step enlarges, `(B, K, C, H, W)`."""
+        return self.clip[:, self.past : self.clip.shape[1] - self.future]
+
+
+class Upscaler(Protocol):
+    """Anything that enlarges frames: a network, a filter, tiles of one, an exported graph."""
+
+    @property
+    def spec(self) -> Spec:
+        """What callers have to know."""
+        ...
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        """Enlarge the middle of a window.
+
+        Args:
+            window: the frames, with the inputs that `spec.inputs` names.
+            state: what the step before returned; empty where a scene begins.
+
+        Returns:
+            `(B, K * rate, C, H * scale, W * scale)`, float32, about 0..1 (not clipped), and the
+            state for the next step.
+        """
+        ...
