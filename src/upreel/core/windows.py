@@ -67,7 +67,7 @@ def windows(
             first = False
 
     for item in items:
-        if held and begins_scene(item):
+        if begins_scene(item):
             yield from spans(ended=True)
             held.clear()
             before, first = 0, True

@@ -79,9 +79,17 @@ def taps(
 
 @lru_cache(maxsize=256)
 def _matrix(
-    size: int, out_size: int, kernel: Kernel, scale: float | None, shift: float, antialias: bool, dtype: torch.dtype
+    size: int,
+    out_size: int,
+    kernel: Kernel,
+    scale: float | None,
+    shift: float,
+    antialias: bool,
+    dtype: torch.dtype,
 ) -> Tensor:
-    indices, weights = taps(size, out_size, kernel=kernel, scale=scale, shift=shift, antialias=antialias)
+    indices, weights = taps(
+        size, out_size, kernel=kernel, scale=scale, shift=shift, antialias=antialias
+    )
     dense = torch.zeros(out_size, size, dtype=torch.float64)
     return dense.scatter_add_(1, indices, weights).to(dtype)
 
@@ -118,11 +126,17 @@ def resize(
         ``(..., *size)``, same dtype; not clamped (cubic and Lanczos overshoot).
     """
     if image.ndim < 2 or not image.is_floating_point():
-        raise TypeError(f"resize expects a float tensor (..., H, W), found {image.dtype} {tuple(image.shape)}")
+        raise TypeError(
+            f"resize expects a float tensor (..., H, W), found {image.dtype} {tuple(image.shape)}"
+        )
     vertical, horizontal = scale if isinstance(scale, tuple) else (scale, scale)
     height, width = image.shape[-2:]
-    wide = _matrix(width, size[1], kernel, horizontal, shift[1], antialias, image.dtype).to(image.device)
-    index, weight = taps(height, size[0], kernel=kernel, scale=vertical, shift=shift[0], antialias=antialias)
+    wide = _matrix(width, size[1], kernel, horizontal, shift[1], antialias, image.dtype).to(
+        image.device
+    )
+    index, weight = taps(
+        height, size[0], kernel=kernel, scale=vertical, shift=shift[0], antialias=antialias
+    )
     index, weight = index.to(image.device), weight.to(image)
     if size[0] < height:  # fewer rows first
         return _along_rows(image, index, weight) @ wide.T

@@ -82,6 +82,6 @@ class Frame:
         """Of the first plane."""
         return int(self.planes[0].shape[0])
 
-    def with_planes(self, planes: tuple[Plane, ...]) -> Frame:
+    def with_planes(self, planes: tuple[Plane, ...], layout: PixelLayout) -> Frame:
         """The same instant with another picture."""
-        return replace(self, planes=planes)
+        return replace(self, planes=planes, layout=layout)

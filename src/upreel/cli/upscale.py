@@ -1,0 +1,151 @@
+"""`upreel upscale`: the main job."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from upreel.errors import UsageError
+
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+
+
+def upscale(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="IN",
+            help="A video, a GIF, an image, a folder of images or a pattern (f/%05d.png).",
+        ),
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="A video (.mp4, .mkv, ...), an image, or a folder."),
+    ],
+    scale: Annotated[
+        int | None, typer.Option(help="How many times larger: 2, 3 or 4.", show_default="4")
+    ] = None,
+    size: Annotated[
+        str | None, typer.Option(help="Size of the result instead, such as 1920x1080.")
+    ] = None,
+    height: Annotated[
+        int | None, typer.Option(help="Height of the result instead; the width follows.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option(help="A name from 'upreel models', or a .safetensors file.")
+    ] = "swift:real",
+    codec: Annotated[
+        str | None,
+        typer.Option(help="Video codec or encoder, such as h264, hevc, libsvtav1, ffv1."),
+    ] = None,
+    crf: Annotated[
+        float | None, typer.Option(help="Quality of the encoder; smaller is better.")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="Speed of the encoder, such as veryfast or slow.")
+    ] = None,
+    pix_fmt: Annotated[
+        str | None, typer.Option(help="Pixel format of the result, such as yuv420p10le.")
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="Where to begin: seconds, or H:MM:SS.")] = None,
+    end: Annotated[str | None, typer.Option(help="Where to end: seconds, or H:MM:SS.")] = None,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "auto",
+    precision: Annotated[
+        Precision, typer.Option(help="What the network computes in; auto measures.")
+    ] = "auto",
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Cut frames into tiles of this many pixels, to save memory.", min=16),
+    ] = None,
+    deinterlace: Annotated[
+        Literal["auto", "on", "off"], typer.Option(help="auto goes by what the file says.")
+    ] = "auto",
+    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Carry sound over.")] = True,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace OUT if it is there.")
+    ] = False,
+    keep_going: Annotated[
+        bool,
+        typer.Option(
+            "--keep-going",
+            help="Give the result its final name even if IN is damaged; else OUT.partial.EXT.",
+        ),
+    ] = False,
+    preview: Annotated[
+        Path | None,
+        typer.Option(metavar="PNG", help="Also draw a picture of one frame before and after."),
+    ] = None,
+) -> None:
+    """Enlarge a video; sound, subtitles, timing and colour stay as they are.
+
+    upreel upscale in.mp4 out.mp4
+
+    upreel upscale in.mkv out.mkv --height 1080 --codec hevc --crf 20
+
+    upreel upscale scan.png scan-4x.png
+
+    upreel upscale frames/%05d.png out-frames/ --scale 2 --model swift:clean
+    """
+    from upreel.cli.progress import shown
+    from upreel.inference.pipeline import Options
+    from upreel.inference.pipeline import upscale as run
+    from upreel.video.encoding import Encoding
+
+    options = Options(
+        scale=scale,
+        size=None if size is None else parse_size(size),
+        height=height,
+        model=model,
+        encoding=Encoding(codec=codec, crf=crf, preset=preset, pixel_format=pix_fmt),
+        start=None if start is None else parse_time(start),
+        end=None if end is None else parse_time(end),
+        device=device,
+        precision=precision,
+        tile=tile,
+        deinterlace=deinterlace,
+        audio=audio,
+        overwrite=overwrite,
+        keep_going=keep_going,
+        preview=preview,
+    )
+    with shown(f"{Path(source).name} -> {target.name}") as progress:
+        result = run(source, target, options, progress=progress)
+    width, tall = result.size
+    typer.echo(
+        f"{result.path}: {result.frames} frames of {width}x{tall} "
+        f"in {result.seconds:.1f} s ({result.frames / max(result.seconds, 1e-9):.1f} fps)"
+    )
+    if result.preview:
+        typer.echo(f"{result.preview}: one frame before and after")
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `1920x1080`.
+
+    Raises:
+        UsageError: it is something else.
+    """
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"expected a size such as 1920x1080, found {text!r}")
+    return int(width), int(height)
+
+
+def parse_time(text: str) -> Fraction:
+    """Read seconds (`12.5`) or hours, minutes and seconds (`1:02:03.5`).
+
+    Raises:
+        UsageError: it is something else.
+    """
+    seconds = Fraction(0)
+    try:
+        for part in text.split(":"):
+            seconds = seconds * 60 + Fraction(part)
+    except (ValueError, ZeroDivisionError) as error:
+        raise UsageError(f"expected seconds or H:MM:SS as a time, found {text!r}") from error
+    if seconds < 0:
+        raise UsageError(f"expected a time from the beginning of the file, found {text!r}")
+    return seconds

@@ -1,0 +1,164 @@
+"""Files and folders that get their name only when they are complete."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from upreel.errors import OutputError, UsageError
+
+
+def partial_name(target: Path) -> Path:
+    """The name of a result that is not all of it: `OUT.partial.EXT`."""
+    return target.with_name(f"{target.stem}.partial{target.suffix}")
+
+
+def reason(error: OSError) -> str:
+    """What the system says of a failure, in lower case: `no space left on device`."""
+    return (error.strerror or str(error)).lower()
+
+
+def failed(target: Path, error: OSError) -> OutputError:
+    """The error to raise where the system refuses to write a result."""
+    if isinstance(error, OutputError):
+        return error
+    return OutputError(f"Cannot write {target}: {reason(error)}. Free or name another place.")
+
+
+class _Pending:
+    """What a pending file and a pending folder share: leaving the block discards."""
+
+    target: Path
+    path: Path
+
+    def discard(self) -> None:
+        """Remove what was written; nothing happens when there is nothing (left)."""
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.discard()
+
+
+class PendingFile(_Pending):
+    """A file written under a hidden name beside its final one.
+
+    Leaving the `with` block without `commit` removes it. A process that is killed leaves the
+    hidden file, `.NAME.XXXXXXXX.partial.EXT`, and nothing under the final name.
+
+    Attributes:
+        target: the final name.
+        path: where to write; the file exists and is empty.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool = False) -> None:
+        """Make the empty file.
+
+        Raises:
+            OutputError: the folder cannot be written to.
+        """
+        self.target = target
+        self._overwrite = overwrite
+        self.path = _hidden(target, target.suffix)
+        try:
+            os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+        except OSError as error:
+            raise failed(target, error) from error
+
+    def commit(self, *, partial: bool = False) -> Path:
+        """Bring the file to the disk, give it its final name, and return that.
+
+        Args:
+            partial: name it `OUT.partial.EXT` instead.
+
+        Raises:
+            OutputError: the disk is full, or the name was taken meanwhile.
+        """
+        final = partial_name(self.target) if partial else self.target
+        # What is left of an earlier run that broke off is ours to replace.
+        _refuse_existing(final, allowed=self._overwrite or partial)
+        try:
+            _sync(self.path)
+            self.path.replace(final)
+        except OSError as error:
+            raise failed(final, error) from error
+        return final
+
+    def discard(self) -> None:
+        """Remove what was written; nothing happens after `commit`."""
+        self.path.unlink(missing_ok=True)
+
+
+class PendingFolder(_Pending):
+    """Files written into a hidden folder, moved into the final one together.
+
+    Attributes:
+        target: the final folder; it may exist, and its other files stay.
+        path: where to write; the folder exists and is empty.
+    """
+
+    def __init__(self, target: Path, *, overwrite: bool = False) -> None:
+        """Make the empty folder.
+
+        Raises:
+            OutputError: the folder above cannot be written to.
+        """
+        self.target = target
+        self._overwrite = overwrite
+        self.path = _hidden(target, "")
+        try:
+            self.path.mkdir()
+        except OSError as error:
+            raise failed(target, error) from error
+
+    def commit(self, *, partial: bool = False) -> Path:
+        """Move every file into the final folder and return that.
+
+        Args:
+            partial: name the folder `OUT.partial` instead.
+
+        Raises:
+            OutputError: the disk is full, or a name is taken.
+        """
+        final = partial_name(self.target) if partial else self.target
+        written = sorted(self.path.iterdir())
+        for file in written:
+            _refuse_existing(final / file.name, allowed=self._overwrite or partial)
+        try:
+            final.mkdir(exist_ok=True)
+            for file in written:
+                file.replace(final / file.name)
+            self.path.rmdir()
+        except OSError as error:
+            raise failed(final, error) from error
+        return final
+
+    def discard(self) -> None:
+        """Remove what was written; nothing happens after `commit`."""
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _hidden(target: Path, suffix: str) -> Path:
+    stem = target.stem[:40]  # names of files are limited to 255 bytes
+    return target.with_name(f".{stem}.{secrets.token_hex(4)}.partial{suffix}")
+
+
+def _refuse_existing(path: Path, *, allowed: bool) -> None:
+    if not allowed and path.exists():
+        raise UsageError(f"{path} exists already. Name another file, or pass --overwrite.")
+
+
+def _sync(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())

@@ -1,0 +1,94 @@
+"""What `import upreel` offers: the pipeline with its options as keywords."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from pathlib import Path
+
+from upreel.inference import pipeline
+from upreel.inference.pipeline import DEFAULT_MODEL, Options, Progress, Result
+from upreel.inference.precision import Precision
+from upreel.video.encoding import Encoding
+from upreel.video.frame import Frame
+
+
+def upscale(
+    source: str | Path,
+    target: str | Path,
+    *,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
+    height: int | None = None,
+    model: str = DEFAULT_MODEL,
+    encoding: Encoding = Encoding(),  # noqa: B008 - frozen
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+    device: str = "auto",
+    precision: Precision = "auto",
+    tile: int | None = None,
+    audio: bool = True,
+    overwrite: bool = False,
+    keep_going: bool = False,
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> Result:
+    """Enlarge a video, image, or folder of images, and carry over all that belongs to it.
+
+    The keywords are the fields of `upreel.inference.pipeline.Options`; `progress` is called after
+    every frame.
+
+    Raises:
+        UpreelError: see `upreel.inference.pipeline.upscale`.
+    """
+    options = Options(
+        scale=scale,
+        size=size,
+        height=height,
+        model=model,
+        encoding=encoding,
+        start=start,
+        end=end,
+        device=device,
+        precision=precision,
+        tile=tile,
+        audio=audio,
+        overwrite=overwrite,
+        keep_going=keep_going,
+    )
+    return pipeline.upscale(source, target, options, progress=progress)
+
+
+def stream(
+    source: str | Path,
+    *,
+    scale: int | None = None,
+    size: tuple[int, int] | None = None,
+    height: int | None = None,
+    model: str = DEFAULT_MODEL,
+    start: Fraction | None = None,
+    end: Fraction | None = None,
+    device: str = "auto",
+    precision: Precision = "auto",
+    tile: int | None = None,
+    keep_going: bool = False,
+) -> Iterator[Frame]:
+    """Enlarge a video and hand out its frames, in order, in the pixel layout of the source.
+
+    The keywords are the fields of `upreel.inference.pipeline.Options`.
+
+    Raises:
+        UpreelError: see `upreel.inference.pipeline.stream`.
+    """
+    options = Options(
+        scale=scale,
+        size=size,
+        height=height,
+        model=model,
+        start=start,
+        end=end,
+        device=device,
+        precision=precision,
+        tile=tile,
+        keep_going=keep_going,
+    )
+    return pipeline.stream(source, options)

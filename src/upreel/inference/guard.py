@@ -1,0 +1,97 @@
+"""A step that does not fail: smaller tiles when memory runs out, fp32 where bf16 breaks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from upreel.errors import NumericError
+from upreel.models.tiled import Tiled
+from upreel.models.upscaler import Spec, State, Upscaler, Window
+
+log = logging.getLogger(__name__)
+
+SMALLEST_TILE = 64
+
+
+class Guarded:
+    """An upscaler that tries again where the one inside fails, so that no frame is dropped."""
+
+    def __init__(
+        self,
+        inner: Upscaler,
+        *,
+        tile: int | None = None,
+        in_fp32: Callable[[], Upscaler] | None = None,
+    ) -> None:
+        """Wrap an upscaler.
+
+        Args:
+            inner: what enlarges.
+            tile: side of the tiles to begin with, in input pixels; whole frames without it.
+            in_fp32: makes the same upscaler in fp32, for frames where `inner` gives values that
+                are not finite.
+        """
+        self._inner = inner
+        self._in_fp32 = in_fp32
+        self._tile = tile
+
+    @property
+    def spec(self) -> Spec:
+        """That of the upscaler inside."""
+        return self._inner.spec
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        """Enlarge the middle of a window: see `Upscaler.step`.
+
+        Raises:
+            NumericError: the values are not finite in fp32 either.
+            MemoryError: memory does not suffice for the smallest tiles.
+        """
+        high, after = self._step_in_memory(window, state)
+        if _finite(high):
+            return high, after
+        if self._in_fp32 is None:
+            raise NumericError("the network returned values that are not finite; try other weights")
+        log.warning(
+            "half precision gave values that are not finite: computing in fp32 from here on"
+        )
+        self._inner, self._in_fp32 = self._in_fp32(), None
+        clean = {name: value.float() for name, value in state.items()}
+        if not all(_finite(value) for value in clean.values()):
+            clean = {}
+        return self.step(window, clean)
+
+    def _step_in_memory(self, window: Window, state: State) -> tuple[Tensor, State]:
+        while True:
+            upscaler = Tiled(self._inner, self._tile) if self._tile else self._inner
+            try:
+                return upscaler.step(window, state)
+            except (MemoryError, RuntimeError) as error:
+                if not _is_out_of_memory(error):
+                    raise
+                smaller = (self._tile or max(window.clip.shape[-2:])) // 2
+                if smaller < SMALLEST_TILE:
+                    raise MemoryError(
+                        f"memory does not suffice for tiles of {2 * smaller} pixels; "
+                        "close other programs or use a smaller scale"
+                    ) from error
+            log.warning("out of memory: trying again with tiles of %d pixels", smaller)
+            self._tile = smaller
+            if window.clip.is_cuda:
+                torch.cuda.empty_cache()
+
+
+def _finite(values: Tensor) -> bool:
+    """Whether all values are finite; a sum is not if one of them is not."""
+    return bool(torch.isfinite(values.sum(dtype=torch.float32)))
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    text = str(error)
+    return "can't allocate memory" in text or "out of memory" in text

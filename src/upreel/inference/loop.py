@@ -1,0 +1,112 @@
+"""The one loop that drives an upscaler, for users, evaluation and validation alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from upreel.core.background import prefetch
+from upreel.core.windows import Span, windows
+from upreel.inference.stages import Stages
+from upreel.models.upscaler import Input, Spec, State, Upscaler, Window
+from upreel.ops.flow import flow_to_neighbours
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Observation(Generic[T]):
+    """A window with the labels of its middle frames.
+
+    Attributes:
+        window: what the upscaler sees.
+        labels: one for each frame of the middle.
+        first: whether the middle begins a scene.
+    """
+
+    window: Window
+    labels: tuple[T, ...]
+    first: bool
+
+
+def observe(
+    spec: Spec,
+    frames: Iterable[tuple[T, Tensor]],
+    *,
+    begins_scene: Callable[[T], bool] = lambda label: False,
+) -> Iterator[Observation[T]]:
+    """Cut labelled frames `(C, H, W)` into windows, with the inputs that `spec` asks for."""
+    spans = windows(
+        frames,
+        past=spec.past,
+        future=spec.future,
+        step=spec.step,
+        begins_scene=lambda labelled: begins_scene(labelled[0]),
+    )
+    for span in spans:
+        clip = torch.stack([frame for _, frame in span.items])[None]
+        window = Window(clip, span.past, span.future, _inputs(spec, clip, span))
+        yield Observation(window, tuple(label for label, _ in span.middle), span.first)
+
+
+def _inputs(spec: Spec, clip: Tensor, span: Span[tuple[T, Tensor]]) -> dict[Input, Tensor]:
+    inputs: dict[Input, Tensor] = {}
+    if "flow" in spec.inputs:
+        inputs["flow"] = flow_to_neighbours(
+            clip, span.past, span.future, past=spec.past, future=spec.future
+        )
+    return inputs
+
+
+def enlarge(
+    upscaler: Upscaler,
+    frames: Iterable[tuple[T, Tensor]],
+    *,
+    begins_scene: Callable[[T], bool] = lambda label: False,
+    ahead: int = 0,
+    stages: Stages | None = None,
+) -> Iterator[tuple[T, Tensor]]:
+    """Enlarge a stream of frames.
+
+    Args:
+        upscaler: what enlarges; its state is reset where a scene begins.
+        frames: labelled frames `(C, H, W)`, float32 in 0..1; a label is whatever the caller wants
+            to find beside the result: a number, an instant, the file's own frame.
+        begins_scene: tells of a label whether a new scene begins with its frame.
+        ahead: how many windows to prepare (optical flow and the like) ahead, in a thread.
+        stages: where time is counted.
+
+    Yields:
+        Labels, in order, each with an enlarged frame `(C, H * scale, W * scale)`, not clipped;
+        `rate` times for each label.
+    """
+    stages = stages or Stages()
+    observations = stages.iterate(
+        "inputs", observe(upscaler.spec, frames, begins_scene=begins_scene)
+    )
+    if ahead:
+        observations = prefetch(observations, depth=ahead)
+    step = stages.timed("network", _stepper(upscaler))
+    try:
+        for seen in observations:
+            labels = (label for label in seen.labels for _ in range(upscaler.spec.rate))
+            yield from zip(labels, step(seen), strict=True)
+    finally:
+        observations.close()
+
+
+def _stepper(upscaler: Upscaler) -> Callable[[Observation[T]], Tensor]:
+    """A function that steps from one observation to the next, `(K * rate, C, H, W)` at a time."""
+    state: State = {}
+
+    def step(seen: Observation[T]) -> Tensor:
+        nonlocal state
+        with torch.inference_mode():
+            high, state = upscaler.step(seen.window, {} if seen.first else state)
+        return high[0]
+
+    return step

@@ -1,0 +1,276 @@
+"""A file in, a larger file out: decoder, network and encoder, each in its own thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from typing import Literal
+
+import torch
+
+from upreel.core.background import prefetch
+from upreel.errors import DamagedError, MediaError
+from upreel.inference.geometry import Geometry, plan_size
+from upreel.inference.guard import Guarded
+from upreel.inference.loop import enlarge
+from upreel.inference.planes import Coding, PlaneConverter
+from upreel.inference.precision import Precision, choose_device, choose_precision
+from upreel.inference.preview import Preview
+from upreel.inference.stages import Stage, Stages
+from upreel.models.upscaler import Upscaler
+from upreel.models.weights import load, scales_of
+from upreel.video.encoding import Encoding
+from upreel.video.frame import Frame
+from upreel.video.reader import Reader
+from upreel.video.scenes import mark_cuts
+from upreel.video.writer import check_target, open_writer
+
+DEFAULT_MODEL = "swift:real"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a user may wish; the defaults are right for someone who wishes nothing.
+
+    Attributes:
+        scale: how many times larger; 4 where neither this nor a size is given.
+        size: (width, height) of the result.
+        height: of the result; the width follows.
+        model: a shipped name, or a file of weights.
+        encoding: how the result is encoded.
+        start: seconds from the beginning of the file where the result begins.
+        end: seconds from the beginning of the file before which the result ends.
+        device: a device of torch, or `auto`.
+        precision: what the network computes in.
+        tile: side of the tiles that a frame is cut into, in input pixels; whole frames without it.
+        deinterlace: `auto` deinterlaces what the file says is interlaced.
+        audio: whether sound is carried over.
+        overwrite: whether an existing result is replaced.
+        keep_going: whether the result of a damaged input gets the final name.
+        preview: where to draw a picture of one frame before and after.
+    """
+
+    scale: int | None = None
+    size: tuple[int, int] | None = None
+    height: int | None = None
+    model: str = DEFAULT_MODEL
+    encoding: Encoding = field(default_factory=Encoding)
+    start: Fraction | None = None
+    end: Fraction | None = None
+    device: str = "auto"
+    precision: Precision = "auto"
+    tile: int | None = None
+    deinterlace: Literal["auto", "on", "off"] = "auto"
+    audio: bool = True
+    overwrite: bool = False
+    keep_going: bool = False
+    preview: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the work is.
+
+    Attributes:
+        frames: written so far.
+        total: expected; `None` where the file does not say.
+        seconds: since the first frame was asked for.
+    """
+
+    frames: int
+    total: int | None
+    seconds: float
+
+    @property
+    def fps(self) -> float:
+        """Frames per second so far."""
+        return self.frames / self.seconds if self.seconds else 0.0
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that are left at this speed."""
+        if self.total is None or not self.frames:
+            return None
+        return max(0, self.total - self.frames) * self.seconds / self.frames
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What came of it.
+
+    Attributes:
+        path: the file or folder that was written.
+        size: (width, height) of its frames.
+        frames: how many.
+        seconds: from the first frame to the finished file.
+        stages: seconds that each stage was busy.
+        preview: the picture of before and after, if one was asked for.
+    """
+
+    path: Path
+    size: tuple[int, int]
+    frames: int
+    seconds: float
+    stages: dict[Stage, float]
+    preview: Path | None = None
+
+
+def upscale(
+    source: str | Path,
+    target: str | Path,
+    options: Options | None = None,
+    *,
+    upscaler: Upscaler | None = None,
+    progress: Callable[[Progress], None] = lambda progress: None,
+) -> Result:
+    """Enlarge a video, image, or folder of images, and carry over all that belongs to it.
+
+    Args:
+        source: a video file, an animated GIF, an image, a folder of images, or a pattern of names.
+        target: a video file, an image, or a folder for images.
+        options: what to do and how.
+        upscaler: used instead of `options.model`.
+        progress: called after every frame.
+
+    Raises:
+        UsageError: the options cannot be met.
+        MediaError: the source is no video.
+        DamagedError: a part of the source could not be read; what could be is in
+            `OUT.partial.EXT`.
+        OutputError: the target cannot be written.
+    """
+    options = options or Options()
+    target = Path(target)
+    check_target(target, source, overwrite=options.overwrite, encoding=options.encoding)
+    stages = Stages()
+    with _open(source, options) as reader:
+        job = _plan(reader, options, upscaler)
+        with open_writer(
+            target,
+            source=reader,
+            size=job.geometry.size,
+            encoding=options.encoding,
+            audio=options.audio,
+            overwrite=options.overwrite,
+        ) as writer:
+            coding = Coding.of(writer.layout, writer.colors, job.geometry.size[1])
+            preview = Preview(reader.frames) if options.preview else None
+            began = time.perf_counter()
+            count = 0
+            pairs = prefetch(_enlarged(reader, job, coding, writer.size, stages), depth=2)
+            try:
+                for before, after in pairs:
+                    stages.timed("encode", writer.write)(after)
+                    count += 1
+                    if preview:
+                        preview.offer(before, after)
+                    progress(Progress(count, reader.frames, time.perf_counter() - began))
+            finally:
+                pairs.close()
+            if not count:
+                raise MediaError(reader.damage or f"no frame of {source} could be decoded")
+            partial = reader.damage is not None and not options.keep_going
+            path = writer.finish(partial=partial)
+        picture = None
+        if preview and options.preview:
+            picture = preview.draw(options.preview, job.source_coding(reader), coding)
+    if partial:
+        raise DamagedError(
+            f"{reader.damage}; the {count} frames that could be decoded are in {path} "
+            "(--keep-going gives them the final name)"
+        )
+    seconds = time.perf_counter() - began
+    return Result(path, writer.size, count, seconds, stages.seconds, picture)
+
+
+def stream(
+    source: str | Path, options: Options | None = None, *, upscaler: Upscaler | None = None
+) -> Iterator[Frame]:
+    """Enlarge a video and hand out its frames, one by one, in the pixel layout of the source.
+
+    Raises:
+        UsageError: the options cannot be met.
+        MediaError: the source is no video.
+        DamagedError: a part of the source could not be read; raised after the last good frame.
+    """
+    options = options or Options()
+    with _open(source, options) as reader:
+        job = _plan(reader, options, upscaler)
+        coding, size = job.source_coding(reader), job.geometry.size
+        pairs = prefetch(_enlarged(reader, job, coding, size, Stages()), depth=2)
+        try:
+            for _, frame in pairs:
+                yield frame
+        finally:
+            pairs.close()
+        if reader.damage and not options.keep_going:
+            raise DamagedError(reader.damage)
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What is to be done with a source."""
+
+    geometry: Geometry
+    upscaler: Upscaler
+
+    def source_coding(self, reader: Reader) -> Coding:
+        return Coding.of(reader.video.layout, reader.video.colors, reader.video.height)
+
+
+def _open(source: str | Path, options: Options) -> Reader:
+    return Reader(source, start=options.start, end=options.end, deinterlace=options.deinterlace)
+
+
+def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
+    scales = (upscaler.spec.scale,) if upscaler else scales_of(options.model)
+    geometry = plan_size(
+        (reader.video.width, reader.video.height),
+        scales,
+        scale=options.scale,
+        size=options.size,
+        height=options.height,
+    )
+    device = choose_device(options.device)
+    dtype = choose_precision(options.precision, device)
+
+    def make(dtype: torch.dtype) -> Upscaler:
+        return load(options.model, geometry.scale, device=device, dtype=dtype)
+
+    in_fp32 = None
+    if upscaler is None:
+        upscaler = make(dtype)
+        if dtype != torch.float32:
+            in_fp32 = lambda: make(torch.float32)  # noqa: E731
+    return _Job(geometry, Guarded(upscaler, tile=options.tile, in_fp32=in_fp32))
+
+
+def _enlarged(
+    reader: Reader, job: _Job, coding: Coding, size: tuple[int, int], stages: Stages
+) -> Iterator[tuple[Frame, Frame]]:
+    """Pairs of a frame of the source and the frame of the target that comes of it."""
+    converter = PlaneConverter(
+        job.source_coding(reader),
+        coding,
+        color=job.upscaler.spec.color,
+        source_size=(reader.video.width, reader.video.height),
+        size=job.geometry.size,
+        target_size=size,
+    )
+    low, high = stages.timed("to tensor", converter.low), converter.high
+    frames = prefetch(stages.iterate("decode", mark_cuts(reader)), depth=4)
+    try:
+        lows = ((frame, low(frame)) for frame in frames)
+        pairs = enlarge(
+            job.upscaler, lows, begins_scene=lambda frame: frame.cut, ahead=2, stages=stages
+        )
+        for frame, enlarged in pairs:
+            began = time.perf_counter()
+            pair = frame, high(frame, enlarged)
+            stages.add("to frame", time.perf_counter() - began)
+            yield pair
+    finally:
+        frames.close()

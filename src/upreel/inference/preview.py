@@ -1,0 +1,106 @@
+"""A picture of one frame before and after: the part of it with the most detail, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional as F
+
+from upreel.errors import OutputError
+from upreel.inference.planes import Coding, PlaneConverter
+from upreel.ops.resize import resize
+from upreel.video.frame import Frame, PixelLayout
+
+CROP = (480, 400)
+"""Width and height of the part that is shown, in pixels of the result."""
+
+ZOOM = 2
+"""How many times larger each pixel is drawn."""
+
+
+class Preview:
+    """Keeps one frame from the middle of a stream, and draws it."""
+
+    def __init__(self, frames: int | None) -> None:
+        """Expect `frames` frames; where the number is unknown, later and later ones are kept."""
+        self._wanted = frames // 2 if frames else None
+        self._seen = 0
+        self._pair: tuple[Frame, Frame] | None = None
+
+    def offer(self, before: Frame, after: Frame) -> None:
+        """Show a frame of the source with what came of it; it is kept if it is the better one."""
+        doubled = self._seen & (self._seen - 1) == 0
+        if self._seen == self._wanted or (doubled and self._seen <= (self._wanted or self._seen)):
+            self._pair = before, after
+        self._seen += 1
+
+    def draw(self, path: Path, before: Coding, after: Coding) -> Path:
+        """Write the picture as PNG: on the left the input by bicubic interpolation.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        if self._pair is None:
+            raise OutputError(f"there is no frame to draw in {path}")
+        source, result = self._pair
+        size = (result.width, result.height)
+        left = _to_rgb(source, before, size)
+        right = _to_rgb(result, after, size)
+        rows, columns = _most_detailed(right)
+        tiles = [
+            _draw(left[rows, columns], "before (bicubic)"),
+            _draw(right[rows, columns], "after"),
+        ]
+        divider = np.full((tiles[0].shape[0], 4, 3), 255, np.uint8)
+        picture = np.concatenate([tiles[0], divider, tiles[1]], axis=1)
+        try:
+            written = cv2.imwrite(str(path), picture[..., ::-1])
+        except cv2.error as error:
+            raise OutputError(
+                f"expected a name that ends in .png for the picture, found {path}"
+            ) from error
+        if not written:
+            raise OutputError(f"cannot write the picture {path}: is its folder there and writable?")
+        return path
+
+
+def _to_rgb(frame: Frame, coding: Coding, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The frame at `size` as `(height, width, 3)`, enlarged by bicubic interpolation if need be."""
+    rgb = Coding(PixelLayout("rgb"), "bt709", "pc", "center")
+    converter = PlaneConverter(
+        coding,
+        rgb,
+        color="luma",
+        source_size=(frame.width, frame.height),
+        size=size,
+        target_size=size,
+    )
+    luma = resize(converter.low(frame), (size[1], size[0]))
+    return np.stack([np.asarray(p, np.uint8) for p in converter.high(frame, luma).planes], axis=-1)
+
+
+def _most_detailed(picture: NDArray[np.uint8]) -> tuple[slice, slice]:
+    """Where the sum of gradients is largest over an area of `CROP`."""
+    height, width = picture.shape[:2]
+    across, down = min(CROP[0], width), min(CROP[1], height)
+    gray = torch.from_numpy(picture.mean(axis=2))[None, None]
+    energy = F.pad(gray.diff(dim=-1).abs(), (0, 1)) + F.pad(gray.diff(dim=-2).abs(), (0, 0, 0, 1))
+    stride = max(1, min(across, down) // 8)
+    sums = F.avg_pool2d(energy, (down, across), stride=stride)
+    row, column = divmod(int(sums.argmax()), sums.shape[-1])
+    return slice(row * stride, row * stride + down), slice(
+        column * stride, column * stride + across
+    )
+
+
+def _draw(part: NDArray[np.uint8], label: str) -> NDArray[np.uint8]:
+    drawn = part.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
+    for colour, thickness in (((0, 0, 0), 4), ((255, 255, 255), 1)):
+        cv2.putText(
+            drawn, label, (12, 30), cv2.FONT_HERSHEY_SIMPLEX, 0.8, colour, thickness, cv2.LINE_AA
+        )
+    return drawn

@@ -1,0 +1,32 @@
+"""Clip in, larger clip out: the networks, and what wraps them.
+
+`ZOO` names every upscaler that can be asked for with the class that implements it. A module is
+imported when its network is asked for, so that one that cannot be imported harms no other.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import cast
+
+from upreel.errors import UsageError
+from upreel.models.upscaler import Upscaler
+
+ZOO = {
+    "swift": "upreel.models.swift:Swift",
+    "compact": "upreel.models.compact:Compact",
+    "bicubic": "upreel.models.bicubic:Bicubic",
+    "linear": "upreel.models.linear:Linear",
+}
+
+
+def upscaler_class(name: str) -> type[Upscaler]:
+    """Look an upscaler up in the zoo. Its keyword arguments are JSON values.
+
+    Raises:
+        UsageError: nothing has this name.
+    """
+    if name not in ZOO:
+        raise UsageError(f"expected one of {', '.join(ZOO)} as the network, found {name!r}")
+    module, attribute = ZOO[name].split(":")
+    return cast("type[Upscaler]", getattr(import_module(module), attribute))

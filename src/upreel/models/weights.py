@@ -1,0 +1,242 @@
+"""Files of weights: safetensors that say what they are, and the manifest of those that ship."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import cast
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from upreel.errors import UsageError, WeightsError
+from upreel.models import upscaler_class
+from upreel.models.upscaler import Upscaler
+
+MANIFEST = "manifest.json"
+_HEADER_KEY = "upreel"
+
+Argument = int | float | str | bool
+"""A JSON value that a network's constructor takes."""
+
+
+class Provenance(BaseModel):
+    """The header of a file of weights: what it is and where it comes from.
+
+    Attributes:
+        network: its name in the zoo.
+        arguments: what its constructor is called with.
+        name: what a user asks for, such as `swift:real`.
+        scale: how many times larger.
+        trained_on: the clips, with the credits that their licences ask for.
+        recipe: the file that made it.
+        commit: the state of the project that made it.
+        scores: for each protocol its figures, such as `{"val-bi-y8": {"psnr": 31.2}}`.
+        licence: an SPDX identifier.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    network: str
+    arguments: dict[str, Argument]
+    name: str
+    scale: int
+    trained_on: str
+    recipe: str
+    commit: str = "unknown"
+    scores: dict[str, dict[str, float]] = {}
+    licence: str = "Apache-2.0"
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """One file of weights with what it says of itself."""
+
+    path: Path
+    provenance: Provenance
+    sha256: str = ""
+    parameters: int = field(default=0, compare=False)
+
+    @property
+    def bytes(self) -> int:
+        """The size of the file."""
+        return self.path.stat().st_size
+
+
+def save(path: Path, network: nn.Module, provenance: Provenance) -> None:
+    """Write the weights of a network, in half precision, with their provenance."""
+    tensors = {
+        key: (value.half() if value.is_floating_point() else value).contiguous()
+        for key, value in network.state_dict().items()
+    }
+    save_file(tensors, path, metadata={_HEADER_KEY: provenance.model_dump_json()})
+
+
+def read(path: Path) -> tuple[Provenance, dict[str, Tensor]]:
+    """Read a file of weights. Nothing in it can run code.
+
+    Returns:
+        Its provenance and its tensors.
+
+    Raises:
+        WeightsError: it is no such file, or its header is not ours.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = (file.metadata() or {}).get(_HEADER_KEY)
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise WeightsError(f"expected a file of weights, found nothing at {path}") from error
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(
+            f"expected weights in a .safetensors file, but {path} is not one ({error})"
+        ) from error
+    if header is None:
+        raise WeightsError(
+            f"{path} has tensors but does not say which network they belong to; "
+            "files written by 'upreel train' do"
+        )
+    try:
+        return Provenance.model_validate_json(header), tensors
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        raise WeightsError(
+            f"the header of {path} is wrong at {where!r}: {problem['msg']}"
+        ) from error
+
+
+def folder() -> Path:
+    """Where the weights lie that ship with the package."""
+    return Path(str(resources.files("upreel"))) / "weights"
+
+
+@cache
+def manifest() -> tuple[Weights, ...]:
+    """The weights that ship with the package.
+
+    Raises:
+        WeightsError: a file of the manifest is missing or has no header of ours.
+    """
+    listed = cast("dict[str, str]", json.loads((folder() / MANIFEST).read_text()))
+    return tuple(_entry(folder() / file, sha256) for file, sha256 in listed.items())
+
+
+def _entry(path: Path, sha256: str) -> Weights:
+    provenance, tensors = read(path)
+    return Weights(path, provenance, sha256, sum(tensor.numel() for tensor in tensors.values()))
+
+
+def write_manifest(directory: Path | None = None) -> Path:
+    """List every file of weights in the package's folder with its SHA-256."""
+    directory = directory or folder()
+    listed = {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(directory.glob("*.safetensors"))
+    }
+    target = directory / MANIFEST
+    target.write_text(json.dumps(listed, indent=2) + "\n")
+    return target
+
+
+def names() -> Mapping[str, tuple[int, ...]]:
+    """The models that a user can ask for by name, each with its scales."""
+    scales: dict[str, set[int]] = {"bicubic": {2, 3, 4}}
+    for weights in manifest():
+        scales.setdefault(weights.provenance.name, set()).add(weights.provenance.scale)
+    return {name: tuple(sorted(found)) for name, found in scales.items()}
+
+
+def scales_of(model: str) -> tuple[int, ...]:
+    """The scales that a model has: a shipped name, or a file of weights.
+
+    Raises:
+        UsageError: no model has this name.
+        WeightsError: the file is not one of weights.
+    """
+    if _is_file(model):
+        return (read(Path(model))[0].scale,)
+    name = _full_name(model)
+    if name not in names():
+        raise UsageError(
+            f"expected a model out of {', '.join(names())} or a .safetensors file, found {model!r}"
+        )
+    return names()[name]
+
+
+def load(
+    model: str,
+    scale: int,
+    *,
+    device: torch.device | None = None,
+    dtype: torch.dtype = torch.float32,
+) -> Upscaler:
+    """Make an upscaler ready to use.
+
+    Args:
+        model: a shipped name such as `swift:real`, or a path to a file of weights.
+        scale: one of `scales_of(model)`.
+        device: where it computes; the CPU without it.
+        dtype: what it computes in.
+
+    Raises:
+        UsageError: no model has this name and scale.
+        WeightsError: the file is damaged or made for another network.
+    """
+    if scale not in scales_of(model):
+        raise UsageError(
+            f"expected a scale out of {', '.join(map(str, scales_of(model)))} for {model}, "
+            f"found {scale}"
+        )
+    if model == "bicubic":
+        return upscaler_class("bicubic")(scale=scale)
+    path = Path(model) if _is_file(model) else _shipped(_full_name(model), scale)
+    return build(path, device=device, dtype=dtype)
+
+
+def build(
+    path: Path, *, device: torch.device | None = None, dtype: torch.dtype = torch.float32
+) -> Upscaler:
+    """Make the network that a file of weights is for, and fill it.
+
+    Raises:
+        WeightsError: the file is damaged or made for another network.
+    """
+    provenance, tensors = read(path)
+    network = upscaler_class(provenance.network)(**provenance.arguments)
+    if not isinstance(network, nn.Module):
+        raise WeightsError(f"{path} has weights for {provenance.network}, which takes none")
+    try:
+        network.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"{path} does not fit the network {provenance.network}: {str(error).splitlines()[-1]}"
+        ) from error
+    network.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    return cast(Upscaler, network.eval().requires_grad_(False))
+
+
+def _is_file(model: str) -> bool:
+    return model.endswith(".safetensors")
+
+
+def _full_name(model: str) -> str:
+    """`swift` means its weights for real footage."""
+    return "swift:real" if model == "swift" else model
+
+
+def _shipped(name: str, scale: int) -> Path:
+    for weights in manifest():
+        if (weights.provenance.name, weights.provenance.scale) == (name, scale):
+            if hashlib.sha256(weights.path.read_bytes()).hexdigest() != weights.sha256:
+                raise WeightsError(f"{weights.path} is damaged: reinstall the package")
+            return weights.path
+    raise UsageError(f"no weights ship for {name} at scale {scale}")

@@ -1,0 +1,1 @@
+"""Files to frames and back: reading, writing, stream copying, scenes, timing."""

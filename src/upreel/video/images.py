@@ -1,0 +1,172 @@
+"""Still images as video: a folder, a pattern, or one image."""
+
+from __future__ import annotations
+
+import re
+import struct
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from av.sidedata.sidedata import Type
+from av.video.reformatter import VideoReformatter
+
+from upreel.errors import MediaError
+from upreel.video.frame import PixelLayout, Plane
+from upreel.video.pixels import canonical, planes_of
+from upreel.video.probe import VideoInfo, describe_video, first_frame
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
+"""Endings of the names of images, in lower case. GIFs are videos here."""
+
+_PRINTF = re.compile(r"%0?(\d*)d")
+
+
+def is_image_source(source: str | Path) -> bool:
+    """Whether a path stands for images: a folder, an image, or a pattern of image names."""
+    path = Path(source)
+    if path.is_dir():
+        return True
+    is_image = path.suffix.lower() in SUFFIXES
+    return is_image and (path.is_file() or is_pattern(source))
+
+
+def is_pattern(source: str | Path) -> bool:
+    """Whether a path that is no file has a wildcard or a number of printf in its name."""
+    name = Path(source).name
+    return not Path(source).exists() and bool(_PRINTF.search(name) or set(name) & set("*?["))
+
+
+def find_images(source: str | Path) -> tuple[Path, ...]:
+    """The images that a folder or a pattern stands for, in the order that people count in.
+
+    Args:
+        source: `folder`, `folder/*.png`, `folder/%05d.png`, or one image.
+
+    Raises:
+        MediaError: there is none.
+    """
+    path = Path(source)
+    if path.is_file():
+        return (path,)
+    if path.is_dir():
+        entries = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES]
+        wanted = "images in this folder"
+    else:
+        wanted = "images of this pattern"
+        if match := _PRINTF.search(path.name):
+            before, after = path.name[: match.start()], path.name[match.end() :]
+            digits = rf"\d{{{int(match[1])},}}" if match[1] else r"\d+"
+            name = re.compile(re.escape(before) + digits + re.escape(after))
+            folder = path.parent.iterdir() if path.parent.is_dir() else iter(())
+            entries = [entry for entry in folder if name.fullmatch(entry.name)]
+        else:
+            entries = list(path.parent.glob(path.name))
+    images = sorted((entry for entry in entries if entry.is_file()), key=_natural)
+    if not images:
+        endings = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
+        raise MediaError(f"{path}: no {wanted}; expected files that end in {endings}")
+    return tuple(images)
+
+
+def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
+    """`frame2` before `frame10`."""
+    parts = re.findall(r"\d+|\D+", path.name)
+    return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+
+
+class ImageReader:
+    """Reads images one after the other; all have the size and the pixel layout of the first."""
+
+    def __init__(self, paths: tuple[Path, ...], frame_rate: Fraction) -> None:
+        """Look at the first image.
+
+        Args:
+            paths: of the images, in their order.
+            frame_rate: images in a second.
+
+        Raises:
+            MediaError: the first image cannot be read.
+        """
+        self._paths = paths
+        self._reformatter = VideoReformatter()
+        frame, info = _decode(paths[0])
+        planes, layout = _upright(frame, info.layout, self._reformatter)
+        height, width = planes[0].shape
+        self.video = VideoInfo(
+            index=0,
+            codec=info.codec,
+            width=width,
+            height=height,
+            pixel_format=info.pixel_format,
+            layout=layout,
+            colors=info.colors,
+            sample_aspect_ratio=None,
+            rotation=0,
+            frame_rate=frame_rate,
+            variable_frame_rate=False,
+            time_base=1 / frame_rate,
+            frames=len(paths),
+            start=Fraction(0),
+            duration=len(paths) / frame_rate,
+            field_order="progressive",
+            hdr=None,
+        )
+
+    def read(self, index: int) -> tuple[Plane, ...]:
+        """The planes of one image.
+
+        Raises:
+            MediaError: it cannot be read, or is of another size or kind than the first.
+        """
+        frame, info = _decode(self._paths[index])
+        planes, layout = _upright(frame, info.layout, self._reformatter)
+        height, width = planes[0].shape
+        if (width, height, layout) != (self.video.width, self.video.height, self.video.layout):
+            raise MediaError(
+                f"images of one video must be alike: {self._paths[0]} is {_words(self.video)}, "
+                f"{self._paths[index]} is {width}x{height} {info.pixel_format}"
+            )
+        return planes
+
+
+def _words(video: VideoInfo) -> str:
+    return f"{video.width}x{video.height} {video.pixel_format}"
+
+
+def _decode(path: Path) -> tuple[av.VideoFrame, VideoInfo]:
+    # A file object, since FFmpeg would read a `%` in the name of an image as a pattern.
+    try:
+        with path.open("rb") as file, av.open(file, "r") as container:
+            if not container.streams.video:
+                raise MediaError(f"{path} is not an image")
+            stream = container.streams.video[0]
+            frame = first_frame(container, stream, path)
+            return frame, describe_video(stream, frame)
+    except (OSError, av.FFmpegError) as error:
+        raise MediaError(f"{path} is not an image that can be read; remove or replace it") from error
+
+
+def _upright(
+    frame: av.VideoFrame, layout: PixelLayout, reformatter: VideoReformatter
+) -> tuple[tuple[Plane, ...], PixelLayout]:
+    """Planes turned as EXIF wants the image to be seen."""
+    matrix = next((bytes(data) for data in frame.side_data if data.type == Type.DISPLAYMATRIX), None)
+    target = canonical(frame.format.name)
+    if frame.format.name.replace("yuvj", "yuv", 1) != target:
+        frame = reformatter.reformat(frame, format=target)
+    planes = planes_of(frame)
+    if matrix is None:
+        return planes, layout
+    # x' = a x + c y, y' = b x + d y; stored as a b u, c d v, x y w.
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+    if a == 0 and d == 0:
+        planes = tuple(plane.T for plane in planes)
+        a, d = c, b
+        horizontal, vertical = layout.subsample
+        layout = PixelLayout(layout.family, layout.bits, (vertical, horizontal), layout.alpha)
+    flipped = tuple(
+        axis for axis, sign in ((0, d), (1, a)) if sign < 0
+    )  # fmt: skip
+    return tuple(np.flip(plane, flipped) for plane in planes), layout

@@ -1,0 +1,230 @@
+"""Any input as a stream of frames."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+import av
+from av.video.reformatter import VideoReformatter
+
+from upreel.errors import MediaError
+from upreel.video.decoder import Decoder
+from upreel.video.deinterlace import Deinterlace, deinterlaced
+from upreel.video.frame import Frame
+from upreel.video.images import ImageReader, find_images, is_image_source, is_pattern
+from upreel.video.pixels import canonical, layout_of, planes_of
+from upreel.video.probe import MediaInfo, VideoInfo, probe
+
+log = logging.getLogger(__name__)
+
+DEFAULT_RATE = Fraction(25)
+"""Images in a second where nobody says."""
+
+
+class Reader:
+    """A video file, a folder or pattern of images, or one image, read frame by frame.
+
+    Use it as a context manager, then iterate: each iteration begins anew. Frames come in the
+    order of presentation, each with the pts of the file; instants that the file leaves out are
+    filled in, and none comes twice.
+
+    Attributes:
+        path: of the input.
+        kind: what it is; an animated GIF is a `video`.
+        video: the frames as they are delivered.
+        media: the whole file; `None` for images.
+        damage: one sentence on what is truncated or corrupt, as far as it has been read.
+    """
+
+    path: Path
+    kind: Literal["video", "images", "image"]
+    video: VideoInfo
+    media: MediaInfo | None
+
+    def __init__(
+        self,
+        source: str | Path,
+        *,
+        start: Fraction | None = None,
+        end: Fraction | None = None,
+        deinterlace: Deinterlace = "auto",
+        frame_rate: Fraction = DEFAULT_RATE,
+    ) -> None:
+        """Prepare to read.
+
+        Args:
+            source: path of a video, of a folder, of an image, or a pattern of images
+                (`frames/%05d.png`, `frames/*.png`).
+            start: seconds from the beginning of the input (`media.start`, where players have
+                their zero); frames before it are left out.
+            end: seconds from the beginning of the input; the frame at it is left out.
+            deinterlace: `auto` rebuilds frames that are flagged as interlaced.
+            frame_rate: of images.
+        """
+        self.path = Path(source)
+        self._source = source
+        self._start = start
+        self._end = end
+        self._deinterlace: Deinterlace = deinterlace
+        self._frame_rate = frame_rate
+        self._decoder: Decoder | None = None
+        self._images: ImageReader | None = None
+
+    def __enter__(self) -> Reader:
+        """Open the input.
+
+        Raises:
+            MediaError: it cannot be read as video.
+        """
+        if is_image_source(self._source) or is_pattern(self._source):
+            paths = find_images(self._source)
+            self.kind = "image" if self.path.is_file() else "images"
+            self._images = ImageReader(paths, self._frame_rate)
+            self.video, self.media = self._images.video, None
+            return self
+        self.kind = "video"
+        media = probe(self.path)
+        if media.video is None:
+            kinds = ", ".join(sorted({stream.kind for stream in media.streams})) or "nothing"
+            raise MediaError(f"{self.path} has no video stream (only {kinds}); give a video file")
+        self.media = media
+        self.video = media.video
+        if self._deinterlace == "on" or (self._deinterlace == "auto" and self.video.interlaced):
+            self.video = replace(self.video, field_order="progressive")
+            log.info("%s is interlaced; every frame is rebuilt from its first field", self.path)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Forget the input; files are open only during an iteration."""
+        self._images = None
+
+    @property
+    def damage(self) -> str | None:
+        """One sentence on what is truncated or corrupt, as far as it has been read."""
+        return self._decoder.damage if self._decoder is not None else None
+
+    @property
+    def frames(self) -> int | None:
+        """How many frames to expect; an estimate where the file does not say."""
+        rate, duration = self.video.frame_rate, self.video.duration
+        if duration is None and self.media is not None:
+            duration = self.media.duration
+        if self._start is None and self._end is None and self.video.frames is not None:
+            return self.video.frames
+        if rate is None or duration is None:
+            return None
+        end = duration if self._end is None else min(self._end, duration)
+        return max(0, round((end - (self._start or 0)) * rate))
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Frames, one after the other, until the end.
+
+        Raises:
+            MediaError: images are not alike, or a picture cannot be read.
+        """
+        return self._image_frames(self._images) if self._images else self._video_frames()
+
+    def _image_frames(self, images: ImageReader) -> Iterator[Frame]:
+        video = images.video
+        for index in range(video.frames or 0):
+            instant = index * video.time_base
+            if self._end is not None and instant >= self._end:
+                return
+            if self._start is None or instant >= self._start:
+                yield Frame(images.read(index), video.layout, index, video.time_base, 1)
+
+    def _video_frames(self) -> Iterator[Frame]:
+        assert self.media is not None and self.media.video is not None
+        source, zero = self.media.video, self.media.start
+        start = None if self._start is None else zero + self._start
+        end = None if self._end is None else zero + self._end
+        self._decoder = Decoder(self.path, source.index, start=start)
+        tick = _tick(source)
+        frames = _alike(_timed(self._decoder, source.time_base, tick), source)
+        if source.interlaced or self._deinterlace != "off":
+            frames = deinterlaced(frames, self._deinterlace, field_order=source.field_order)
+        held: av.VideoFrame | None = None
+        for frame in frames:
+            if held is not None:
+                yield self._frame(held, frame.pts)
+            held = None
+            instant = (frame.pts or 0) * source.time_base
+            if end is not None and instant >= end:
+                return
+            if start is None or instant >= start:
+                held = frame
+        if held is not None:
+            yield self._frame(held, None)
+
+    def _frame(self, frame: av.VideoFrame, following: int | None) -> Frame:
+        """A frame as others see it; it lasts until the following one."""
+        pts = frame.pts or 0
+        duration = following - pts if following is not None else frame.duration or None
+        return Frame(planes_of(frame), self.video.layout, pts, self.video.time_base, duration)
+
+
+def _tick(video: VideoInfo) -> int:
+    """How long a frame lasts where the file does not say, in units of its time base."""
+    rate = video.frame_rate or DEFAULT_RATE
+    return max(1, round(1 / (rate * video.time_base)))
+
+
+def _timed(
+    frames: Iterable[av.VideoFrame], time_base: Fraction, tick: int
+) -> Iterator[av.VideoFrame]:
+    """Give every frame a pts, larger than the one before."""
+    last: int | None = None
+    lasted = tick
+    shift = 0
+    for frame in frames:
+        pts = frame.pts
+        if pts is None:
+            pts = 0 if last is None else last + lasted
+        else:
+            pts += shift
+        if last is not None and pts <= last:
+            if last - pts > tick:  # the clock of the file began anew
+                shift += last + lasted - pts
+                pts = last + lasted
+            else:
+                pts = last + 1
+        lasted = frame.duration or tick
+        frame.pts = last = pts
+        frame.time_base = time_base
+        yield frame
+
+
+def _alike(frames: Iterable[av.VideoFrame], video: VideoInfo) -> Iterator[av.VideoFrame]:
+    """Bring every frame to the size and pixel layout of the first."""
+    reformatter = VideoReformatter()
+    target = canonical(video.pixel_format)
+    warned = False
+    for frame in frames:
+        size = (frame.width, frame.height)
+        if size != (video.width, video.height) or frame.format.name != video.pixel_format:
+            if not warned:
+                log.warning(
+                    "the video changes to %dx%d %s at %.2f s; it is brought back to %dx%d %s",
+                    *size, frame.format.name, frame.time or 0,
+                    video.width, video.height, video.pixel_format,
+                )  # fmt: skip
+            warned = True
+        if size == (video.width, video.height) and layout_of(frame.format.name) == video.layout:
+            yield frame
+            continue
+        made = reformatter.reformat(
+            frame, video.width, video.height, target, interpolation="BICUBIC"
+        )
+        made.pts, made.time_base, made.duration = frame.pts, frame.time_base, frame.duration
+        yield made

@@ -1,0 +1,76 @@
+"""What frames say of their colours, in FFmpeg's names."""
+
+from __future__ import annotations
+
+import re
+from threading import Lock
+from typing import Literal, get_args
+
+import av
+import av.logging
+
+from upreel.video.frame import ColorTags, Siting
+
+MATRICES = {
+    0: "gbr", 1: "bt709", 4: "fcc", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "ycgco",
+    9: "bt2020nc", 10: "bt2020c", 11: "smpte2085", 12: "chroma-derived-nc",
+    13: "chroma-derived-c", 14: "ictcp", 15: "ipt-c2", 16: "ycgco-re", 17: "ycgco-ro",
+}  # fmt: skip
+"""FFmpeg's names of `AVColorSpace`; what is missing is unspecified."""
+
+PRIMARIES = {
+    1: "bt709", 4: "bt470m", 5: "bt470bg", 6: "smpte170m", 7: "smpte240m", 8: "film",
+    9: "bt2020", 10: "smpte428", 11: "smpte431", 12: "smpte432", 22: "ebu3213",
+}  # fmt: skip
+"""FFmpeg's names of `AVColorPrimaries`."""
+
+TRANSFERS = {
+    1: "bt709", 4: "gamma22", 5: "gamma28", 6: "smpte170m", 7: "smpte240m", 8: "linear",
+    9: "log100", 10: "log316", 11: "iec61966-2-4", 12: "bt1361e", 13: "iec61966-2-1",
+    14: "bt2020-10", 15: "bt2020-12", 16: "smpte2084", 17: "smpte428", 18: "arib-std-b67",
+}  # fmt: skip
+"""FFmpeg's names of `AVColorTransferCharacteristic`."""
+
+_RANGES: dict[int, Literal["tv", "pc"]] = {1: "tv", 2: "pc"}
+_SITINGS: dict[str, Siting] = {siting: siting for siting in get_args(Siting)}
+_log_level = Lock()
+
+
+def color_tags_of(frame: av.VideoFrame) -> ColorTags:
+    """The tags of a decoded frame.
+
+    Frames of the JPEG formats (`yuvj420p`) are of full range whatever else they say.
+    """
+    jpeg = frame.format.name.startswith("yuvj")
+    return ColorTags(
+        range="pc" if jpeg else _RANGES.get(frame.color_range),
+        matrix=MATRICES.get(frame.colorspace),
+        primaries=PRIMARIES.get(frame.color_primaries),
+        transfer=TRANSFERS.get(frame.color_trc),
+        siting=_siting_of(frame) if len(frame.planes) > 1 else None,
+    )
+
+
+def _siting_of(frame: av.VideoFrame) -> Siting | None:
+    # PyAV does not show AVFrame.chroma_location; FFmpeg's own showinfo filter prints it.
+    graph = av.filter.Graph()
+    nodes = (
+        graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        ),
+        graph.add("sidedata", mode="delete"),
+        graph.add("showinfo", checksum="0"),
+        graph.add("buffersink"),
+    )
+    graph.link_nodes(*nodes).configure()
+    with _log_level:
+        level = av.logging.get_level()
+        av.logging.set_level(av.logging.INFO)
+        try:
+            with av.logging.Capture() as lines:
+                graph.vpush(frame)
+                graph.vpull()
+        finally:
+            av.logging.set_level(level)
+    found = re.search(r"\bcl:(\w+)", "".join(text for _, _, text in lines))
+    return _SITINGS.get(found[1]) if found else None

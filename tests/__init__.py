@@ -1,0 +1,1 @@
+"""Tests of Upreel; the folders mirror those of the package."""

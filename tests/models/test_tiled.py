@@ -1,0 +1,75 @@
+"""Tiles against the whole frame."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from upreel.models.tiled import Tiled
+from upreel.models.upscaler import Spec, State, StateSpec, Window
+
+
+class Recurrent(nn.Module):
+    """A small recurrent network whose state has another size than the frame."""
+
+    def __init__(self, multiple: int = 2) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.enter = nn.Conv2d(1 + 2 + 4, 8, 3, stride=2, padding=1, padding_mode="replicate")
+        self.leave = nn.Conv2d(8, 16, 3, padding=1, padding_mode="replicate")
+        self.spec = Spec(
+            scale=2,
+            color="luma",
+            inputs=frozenset({"flow"}),
+            past=1,
+            state={"hidden": StateSpec(4, Fraction(1, 2))},
+            multiple=multiple,
+            halo=6,
+        )
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        now = window.middle[:, 0]
+        height, width = now.shape[-2:]
+        m = self.spec.multiple
+        pad = (0, -width % m, 0, -height % m)
+        padded = nn.functional.pad(now, pad, mode="replicate")
+        flow = nn.functional.pad(window.inputs["flow"][:, 0, 0], pad, mode="replicate")
+        hidden = state.get("hidden")
+        if hidden is None:
+            hidden = padded.new_zeros(1, 4, padded.shape[-2] // 2, padded.shape[-1] // 2)
+        wide = nn.functional.interpolate(hidden, scale_factor=2.0)
+        features = torch.relu(self.enter(torch.cat([padded, flow, wide], 1)))
+        high = nn.functional.pixel_shuffle(self.leave(features), 4)
+        return high[:, None, :, : 2 * height, : 2 * width], {"hidden": features[:, :4]}
+
+
+@pytest.mark.parametrize("size", [(32, 48), (37, 51), (16, 70)])
+@pytest.mark.parametrize("tile", [16, 24])
+@pytest.mark.parametrize("multiple", [2, 4])
+def test_tiles_equal_the_whole(size: tuple[int, int], tile: int, multiple: int) -> None:
+    network = Recurrent(multiple)
+    tiled = Tiled(network, tile)
+    generator = torch.Generator().manual_seed(1)
+    states: list[State] = [{}, {}]
+    with torch.inference_mode():
+        for _ in range(3):
+            clip = torch.rand(1, 2, 1, *size, generator=generator)
+            flow = torch.rand(1, 1, 1, 2, *size, generator=generator)
+            window = Window(clip, past=1, inputs={"flow": flow})
+            whole, states[0] = network.step(window, states[0])
+            parts, states[1] = tiled.step(window, states[1])
+            torch.testing.assert_close(parts, whole)
+            torch.testing.assert_close(states[1]["hidden"], states[0]["hidden"])
+
+
+def test_the_state_moves_between_tilings() -> None:
+    network = Recurrent()
+    window = Window(torch.rand(1, 1, 1, 40, 40), inputs={"flow": torch.zeros(1, 1, 1, 2, 40, 40)})
+    with torch.inference_mode():
+        _, state = Tiled(network, 16).step(window, {})
+        expected, _ = network.step(window, state)
+        found, _ = Tiled(network, 24).step(window, state)
+    torch.testing.assert_close(found, expected)

@@ -1,0 +1,105 @@
+"""Files of weights: what is written comes back, and anything else gets a sentence."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from upreel.errors import UsageError, WeightsError
+from upreel.models import upscaler_class
+from upreel.models.compact import Compact
+from upreel.models.weights import Provenance, build, load, manifest, read, save, scales_of
+
+PROVENANCE = Provenance(
+    network="compact",
+    arguments={"scale": 2},
+    name="compact:test",
+    scale=2,
+    trained_on="nothing",
+    recipe="none",
+)
+
+
+def test_there_and_back(tmp_path: Path) -> None:
+    network = Compact(scale=2)
+    save(tmp_path / "a.safetensors", network, PROVENANCE)
+    provenance, tensors = read(tmp_path / "a.safetensors")
+    assert provenance == PROVENANCE
+    loaded = build(tmp_path / "a.safetensors")
+    assert isinstance(loaded, Compact)
+    for key, value in network.state_dict().items():
+        torch.testing.assert_close(loaded.state_dict()[key], value.half().float())
+        assert tensors[key].dtype == torch.float16
+
+
+def test_a_file_is_a_model_by_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save(path, Compact(scale=2), PROVENANCE)
+    assert scales_of(str(path)) == (2,)
+    assert load(str(path), 2, dtype=torch.bfloat16).spec.scale == 2
+    with pytest.raises(UsageError, match=r"expected a scale out of 2 .*found 4"):
+        load(str(path), 4)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="found nothing at"):
+        read(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("content", [b"", b"no weights at all", b"\xff" * 64, b"\x08" + b"\0" * 30])
+def test_a_file_that_is_none(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="is not one"):
+        read(path)
+
+
+def test_a_hostile_pickle_is_not_run(tmp_path: Path) -> None:
+    class Hostile:
+        def __reduce__(self) -> tuple[object, ...]:
+            return Path.touch, (tmp_path / "ran",)
+
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(WeightsError, match="is not one"):
+        read(path)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_foreign_tensors(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file({"x": torch.zeros(1)}, path)
+    with pytest.raises(WeightsError, match="does not say which network"):
+        read(path)
+    save_file({"x": torch.zeros(1)}, path, metadata={"upreel": json.dumps({"network": 3})})
+    with pytest.raises(WeightsError, match="header of .* is wrong at 'network'"):
+        read(path)
+
+
+def test_weights_of_another_shape(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save(path, Compact(scale=4), PROVENANCE)
+    with pytest.raises(WeightsError, match="does not fit the network compact"):
+        build(path)
+
+
+def test_unknown_names() -> None:
+    with pytest.raises(UsageError, match="expected one of swift"):
+        upscaler_class("sharp")
+    with pytest.raises(UsageError, match="expected a model out of .*bicubic"):
+        scales_of("sharp")
+
+
+def test_what_ships_is_what_the_manifest_says() -> None:
+    assert sum(weights.bytes for weights in manifest()) < 3_000_000
+    for weights in manifest():
+        provenance = weights.provenance
+        upscaler = load(provenance.name, provenance.scale)  # checks the SHA-256
+        assert upscaler.spec.scale == provenance.scale
+        assert provenance.scores, weights.path
+        assert provenance.licence == "Apache-2.0"
