@@ -12,12 +12,14 @@ TORCH_INDEX ?=
 
 BIN = $(VENV)/bin
 INSTALL = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-ASK = $(PYTHON) scripts/check_python.py
 
 .PHONY: demo test check slow bench clean
 
 demo: $(VENV)/.upreel
-	$(BIN)/python scripts/demo.py "$(VIDEO)" out $(ARGS)
+	@mkdir -p out
+	@name=$$(basename "$(VIDEO)"); stem=out/$${name%.*}-upreel; \
+	case "$$name" in *.mp4) end=mp4 ;; *) end=mkv ;; esac; \
+	set -x; $(BIN)/upreel upscale "$(VIDEO)" "$$stem.$$end" --preview "$$stem.png" --overwrite $(ARGS)
 
 test: $(VENV)/.upreel-test
 	$(BIN)/pytest -m "not slow and not gpu"
@@ -39,7 +41,7 @@ clean:
 
 $(VENV)/bin/pip:
 	@command -v $(PYTHON) >/dev/null || { echo "upreel: expected Python 3.11 or newer as '$(PYTHON)', found no such command: install it (Debian, Ubuntu: sudo apt install python3 python3-venv) or name yours: make PYTHON=/path/to/python3" >&2; exit 1; }
-	@$(ASK)
+	@$(PYTHON) scripts/check_python.py
 	$(PYTHON) -m venv $(VENV)
 
 # A stamp is renewed when the list of packages changes; the code itself is used where it lies.

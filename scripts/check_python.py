@@ -3,6 +3,7 @@
 Runs under the Python that is being judged, however old: nothing here may need a newer one.
 """
 
+# ruff: noqa: UP031, UP036
 import sys
 
 if sys.version_info < (3, 11):

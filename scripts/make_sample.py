@@ -38,6 +38,7 @@ WIDTH, HEIGHT, FPS = 320, 180, 24
 OVERSAMPLE = 6  # the clip is averaged down from pictures this many times larger
 ENLARGE = 4  # text is drawn on photographs enlarged by this, so that its edges stay crisp
 AUDIO_RATE = 48000
+SMPTE170M = 6  # FFmpeg's number of the matrix; PyAV's Colorspace holds those of libswscale
 MILLISECOND = Fraction(1, 1000)
 ASS_HEADER = b"""[Script Info]
 ScriptType: v4.00+
@@ -223,8 +224,9 @@ def add_video(out: OutputContainer) -> VideoStream:
     stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
     context = stream.codec_context
     context.thread_count = 1  # x264 gives other frames with other numbers of threads
+    context.sample_aspect_ratio = Fraction(1)
     context.color_range = ColorRange.MPEG
-    context.colorspace = Colorspace.SMPTE170M
+    context.colorspace = SMPTE170M
     context.color_primaries = ColorPrimaries.SMPTE170M
     context.color_trc = ColorTrc.SMPTE170M
     return stream

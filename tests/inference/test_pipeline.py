@@ -85,7 +85,7 @@ def test_instants_of_a_variable_frame_rate_stay(tmp_path: Path, container: str) 
         assert [abs(a - b) <= Fraction(1, 2000) for a, b in zip(times(target), wanted, strict=True)]
 
 
-@pytest.mark.parametrize("count", [1, 2, 37])
+@pytest.mark.parametrize("count", [1, 4, 37])
 @pytest.mark.parametrize(
     "options",
     [{"bf": "3", "g": "12"}, {"bf": "3", "g": "6", "x264-params": "open-gop=1:keyint=6"}],
@@ -154,12 +154,7 @@ class Recorder:
 
 
 def test_a_scene_cut_resets_the_state(tmp_path: Path) -> None:
-    noise = np.random.default_rng(3)
-    other: list[Arrays] = []
-    texture = noise.integers(0, 256, (48, 64), dtype=np.uint8)
-    for index in range(5):
-        grey = np.full((24, 32), 128, np.uint8)
-        other.append((np.roll(texture, index, 1), grey, grey))
+    other: list[Arrays] = [(255 - luma, *chroma) for luma, *chroma in pictures(5)]
     frames = [*pictures(6), *other]
     source = write_video(tmp_path / "in.mkv", frames, codec="ffv1")
     recorder = Recorder()
@@ -175,29 +170,32 @@ def test_a_fraction_of_the_scale_is_antialiased(tmp_path: Path) -> None:
     grey = np.full((24, 32), 128, np.uint8)
     source = write_video(tmp_path / "in.mkv", [(stripes, grey, grey)], codec="ffv1")
     result = upscale(
-        source, tmp_path / "out.mkv", bicubic(None, size=(66, 50))  # type: ignore[arg-type]
+        source,
+        tmp_path / "out.mkv",
+        bicubic(None, size=(66, 50)),  # type: ignore[arg-type]
     )
     assert result.size == (66, 50)
     (_, planes), *_ = decoded(tmp_path / "out.mkv")
     assert planes[0].shape == (50, 66)
 
 
-@pytest.mark.parametrize("container", ["mkv", "ts"])
+@pytest.mark.parametrize("container", ["mkv"])
 def test_a_truncated_input_gives_a_partial_result(tmp_path: Path, container: str) -> None:
     source = write_video(tmp_path / f"in.{container}", 60, options={"g": "10"})
     whole = source.read_bytes()
     cut = tmp_path / f"cut.{container}"
     cut.write_bytes(whole[: len(whole) // 2 + 77])
-    if container == "ts":
-        pytest.importorskip("av")
-        return
-    with pytest.raises(DamagedError, match=r"frames that could be decoded are in .*out.partial.mp4"):
+    with pytest.raises(
+        DamagedError, match=r"frames that could be decoded are in .*out.partial.mp4"
+    ):
         upscale(cut, tmp_path / "out.mp4", Options(model="bicubic", scale=2))
     assert not (tmp_path / "out.mp4").exists()
     assert 10 < len(decoded(tmp_path / "out.partial.mp4")) < 60
     result = upscale(cut, tmp_path / "out.mp4", Options(model="bicubic", scale=2, keep_going=True))
     assert len(decoded(tmp_path / "out.mp4")) == result.frames
-    assert sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "_"))) == []
+    assert (
+        sorted(path.name for path in tmp_path.iterdir() if path.name.startswith((".", "_"))) == []
+    )
 
 
 def test_an_error_in_the_middle_leaves_nothing(tmp_path: Path) -> None:
@@ -337,9 +335,7 @@ def test_an_animated_gif(tmp_path: Path) -> None:
         ({"encoding": Encoding(codec="h267")}, "h267"),
     ],
 )
-def test_wishes_that_cannot_be_met(
-    tmp_path: Path, wishes: dict[str, object], message: str
-) -> None:
+def test_wishes_that_cannot_be_met(tmp_path: Path, wishes: dict[str, object], message: str) -> None:
     source = write_video(tmp_path / "in.mp4", 2)
     options = bicubic(2)
     for name, value in wishes.items():

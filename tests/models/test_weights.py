@@ -77,7 +77,7 @@ def test_foreign_tensors(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="does not say which network"):
         read(path)
     save_file({"x": torch.zeros(1)}, path, metadata={"upreel": json.dumps({"network": 3})})
-    with pytest.raises(WeightsError, match="header of .* is wrong at 'network'"):
+    with pytest.raises(WeightsError, match=r"header of .* is wrong at 'network'"):
         read(path)
 
 
@@ -91,7 +91,7 @@ def test_weights_of_another_shape(tmp_path: Path) -> None:
 def test_unknown_names() -> None:
     with pytest.raises(UsageError, match="expected one of swift"):
         upscaler_class("sharp")
-    with pytest.raises(UsageError, match="expected a model out of .*bicubic"):
+    with pytest.raises(UsageError, match=r"expected a model out of .*bicubic"):
         scales_of("sharp")
 
 

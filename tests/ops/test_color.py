@@ -40,7 +40,9 @@ def test_against_ffmpeg(matrix: str, name: str) -> None:
     picture = np.ascontiguousarray(np.repeat(np.repeat(flat[None], 8, 0), 16, 1))  # (8, 96, 3)
     frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
     theirs = frame.reformat(format="yuv444p", dst_colorspace=name, dst_color_range="MPEG")
-    planes = np.stack([np.asarray(plane, np.uint8).reshape(8, -1)[:, :96] for plane in theirs.planes])
+    planes = np.stack(
+        [np.asarray(plane, np.uint8).reshape(8, -1)[:, :96] for plane in theirs.planes]
+    )
     rgb = torch.from_numpy(picture).permute(2, 0, 1) / 255
     ours = (rgb_to_ycbcr(rgb, matrix, "tv", 8) * 255).round().numpy()
     assert np.abs(ours - planes).max() <= 1

@@ -34,7 +34,9 @@ def picture(
         y, x = np.mgrid[: plane.height, : plane.width].astype(np.float64)
         wave = np.sin((x + 2 * index) / (5 + number)) + np.cos((y - index) / (7 + number))
         values = (0.5 + 0.19 * wave) * (2**bits - 1)
-        arrays.append(values.round().astype(np.uint8) if bits == 8 else values.round().astype(np.uint16))
+        arrays.append(
+            values.round().astype(np.uint8) if bits == 8 else values.round().astype(np.uint16)
+        )
     return tuple(arrays)
 
 
@@ -56,7 +58,8 @@ def plane_arrays(frame: av.VideoFrame) -> Arrays:
     for plane in frame.planes:
         rows = np.frombuffer(bytes(plane), np.uint16 if wide else np.uint8)
         rows = rows.reshape(-1, plane.line_size // (2 if wide else 1))
-        arrays.append(rows[: plane.height, : plane.width].copy())
+        shown = rows[: plane.height, : plane.width]
+        arrays.append(shown.astype(np.uint16) if wide else shown.astype(np.uint8))
     return tuple(arrays)
 
 
@@ -231,3 +234,65 @@ def _write_subtitles(
             copied.stream, copied.time_base = stream, packet.time_base
             copied.pts, copied.dts, copied.duration = packet.pts, packet.pts, packet.duration
             out.mux(copied)
+
+
+def remux(
+    source: Path,
+    path: Path,
+    *,
+    audio_first: bool = False,
+    shift: Fraction = Fraction(0),
+    container_options: Mapping[str, str] | None = None,
+) -> Path:
+    """Copy the streams of a file, with all instants moved by `shift` seconds."""
+    options = dict(container_options or {})
+    with av.open(str(source)) as inp, av.open(str(path), "w", container_options=options) as out:
+        streams = sorted(inp.streams, key=lambda stream: stream.type, reverse=not audio_first)
+        made = {stream.index: out.add_stream_from_template(stream) for stream in streams}
+        for packet in inp.demux():
+            if packet.size == 0:
+                continue
+            ticks = round(shift / packet.time_base)
+            packet.pts = None if packet.pts is None else packet.pts + ticks
+            packet.dts = None if packet.dts is None else packet.dts + ticks
+            packet.stream = made[packet.stream.index]
+            out.mux(packet)
+    return path
+
+
+def truncated(source: Path, path: Path, *, keep: float = 0.6) -> Path:
+    """The first part of a file."""
+    data = source.read_bytes()
+    path.write_bytes(data[: int(len(data) * keep)])
+    return path
+
+
+def with_noise(source: Path, path: Path, *, at: float = 0.5, count: int = 600) -> Path:
+    """A file with bytes in the middle replaced by others."""
+    data = bytearray(source.read_bytes())
+    begin = int(len(data) * at)
+    data[begin : begin + count] = np.random.default_rng(0).bytes(count)
+    path.write_bytes(data)
+    return path
+
+
+def write_image(path: Path, arrays: Arrays, pixel_format: str, codec: str) -> Path:
+    """One image; its bytes are what the encoder makes."""
+    context = av.VideoCodecContext.create(codec, "w")
+    assert isinstance(context, av.VideoCodecContext)
+    height, width = arrays[0].shape
+    context.width, context.height, context.pix_fmt = width, height, pixel_format
+    context.time_base = Fraction(1, 25)
+    frame = as_av_frame(arrays, width, height, pixel_format)
+    frame.color_range = context.color_range = 2
+    frame.pts = 0
+    packets = [*context.encode(frame), *context.encode(None)]
+    path.write_bytes(b"".join(bytes(packet) for packet in packets))
+    return path
+
+
+def with_orientation(jpeg: bytes, orientation: int) -> bytes:
+    """A JPEG with an EXIF segment that says how it is to be turned (1 to 8)."""
+    tags = b"MM\0*\0\0\0\x08\0\x01" + b"\x01\x12\0\x03\0\0\0\x01" + bytes([0, orientation, 0, 0])
+    exif = b"Exif\0\0" + tags + b"\0\0\0\0"
+    return jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif + jpeg[2:]

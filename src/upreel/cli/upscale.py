@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from upreel.cli.console import Verbose
 from upreel.errors import UsageError
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -78,6 +79,7 @@ def upscale(
         Path | None,
         typer.Option(metavar="PNG", help="Also draw a picture of one frame before and after."),
     ] = None,
+    verbose: Verbose = False,
 ) -> None:
     """Enlarge a video; sound, subtitles, timing and colour stay as they are.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 from pathlib import Path
@@ -26,7 +27,7 @@ def failed(target: Path, error: OSError) -> OutputError:
     """The error to raise where the system refuses to write a result."""
     if isinstance(error, OutputError):
         return error
-    return OutputError(f"Cannot write {target}: {reason(error)}. Free or name another place.")
+    return OutputError(f"Cannot write {target}: {reason(error)}. Make room, or name another place.")
 
 
 class _Pending:
@@ -83,7 +84,8 @@ class PendingFile(_Pending):
             partial: name it `OUT.partial.EXT` instead.
 
         Raises:
-            OutputError: the disk is full, or the name was taken meanwhile.
+            UsageError: the name was taken meanwhile.
+            OutputError: the disk is full.
         """
         final = partial_name(self.target) if partial else self.target
         # What is left of an earlier run that broke off is ours to replace.
@@ -108,15 +110,24 @@ class PendingFolder(_Pending):
         path: where to write; the folder exists and is empty.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, target: Path, *, overwrite: bool = False, replaces: re.Pattern[str] | None = None
+    ) -> None:
         """Make the empty folder.
 
+        Args:
+            target: the final folder.
+            overwrite: whether files in it may be replaced.
+            replaces: names of files of an earlier run, which then go, so that two runs do not mix.
+
         Raises:
-            OutputError: the folder above cannot be written to.
+            OutputError: the place cannot be written to.
         """
         self.target = target
         self._overwrite = overwrite
-        self.path = _hidden(target, "")
+        self._replaces = replaces
+        # Inside a folder that exists: what is above it may belong to somebody else.
+        self.path = _hidden(target / target.name if target.is_dir() else target, "")
         try:
             self.path.mkdir()
         except OSError as error:
@@ -129,14 +140,19 @@ class PendingFolder(_Pending):
             partial: name the folder `OUT.partial` instead.
 
         Raises:
-            OutputError: the disk is full, or a name is taken.
+            UsageError: a name is taken.
+            OutputError: the disk is full.
         """
         final = partial_name(self.target) if partial else self.target
+        allowed = self._overwrite or partial
         written = sorted(self.path.iterdir())
         for file in written:
-            _refuse_existing(final / file.name, allowed=self._overwrite or partial)
+            _refuse_existing(final / file.name, allowed=allowed)
         try:
             final.mkdir(exist_ok=True)
+            for old in list(final.iterdir()) if allowed and self._replaces else ():
+                if self._replaces is not None and self._replaces.fullmatch(old.name):
+                    old.unlink()
             for file in written:
                 file.replace(final / file.name)
             self.path.rmdir()

@@ -25,8 +25,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upreel.models.bicubic import cubic_kernel
+from upreel.models.linear import mirror
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.warp import bilinear_taps, gather_blocks, sum_rows
+
+# Detail, not brightness, is what the convolutions see and make. It is small; this makes it about 1.
+_GAIN = 8.0
 
 
 class Residual(nn.Module):
@@ -39,7 +43,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, C, H, W)` to the same."""
-        return x + self.second(F.relu(self.first(x)))
+        added: Tensor = self.second(F.relu(self.first(x)))
+        return x + added
 
 
 class Swift(nn.Module):
@@ -77,16 +82,170 @@ class Swift(nn.Module):
         self.into = nn.Conv2d(fold**2 * (2 + hidden + scale**2), channels, 3, padding=1)
         self.body = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
         self.out = nn.Conv2d(channels, (scale * fold) ** 2, 3, padding=1)
-        self.register_buffer("skip", _folded(cubic_kernel(scale, phase=phase), scale, fold), False)
+        self.register_buffer("skip", _filters(scale, phase), persistent=False)
         self._start()
 
     def _start(self) -> None:
-        for module in self.modules():
+        for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight)
-                nn.init.zeros_(nn.init.zeros_(module.bias) if module.bias is not None else module.weight)
-        with torch.no_grad():
-            for module in self.modules():
-                if isinstance(module, Residual):
-                    module.second.weight.mul_(0.3)
-            self.out.weight.mul_(0.1)
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+                nn.init.zeros_(module.bias if module.bias is not None else module.weight)
+                gain = 0.3 if name.endswith("second") else 0.1 if name == "out" else 1.0
+                module.weight.data.mul_(gain)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or convert everything, but keep the interpolation in float32."""
+        exact = self.skip
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        self.skip = exact.to(self.skip.device)
+        return self
+
+    @property
+    def spec(self) -> Spec:
+        """One frame back and one ahead with flow to both; the hidden state and the last output."""
+        layers = 2 + 2 * len(self.body)
+        return Spec(
+            scale=self.scale,
+            color="luma",
+            past=1,
+            future=1,
+            inputs=frozenset({"flow"}),
+            state={
+                "hidden": StateSpec(self.hidden),
+                "output": StateSpec(1, Fraction(self.scale)),
+            },
+            multiple=self.fold,
+            halo=self.fold * (layers + 1),
+            exact=False,
+        )
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        """Enlarge one frame: see `Upscaler.step`."""
+        frame = window.middle[:, 0]
+        height, width = frame.shape[-2:]
+        flow = window.inputs["flow"][:, 0]
+        high, state = self._advance(
+            self._padded(frame),
+            self._padded(window.clip[:, -1]) if window.future else None,
+            self._padded(flow[:, 0]),
+            self._padded(flow[:, 1]),
+            state,
+        )
+        return high[:, None, :, : height * self.scale, : width * self.scale], state
+
+    def forward(self, clip: Tensor, flow: Tensor) -> Tensor:
+        """Enlarge a whole clip from an empty state.
+
+        Args:
+            clip: `(B, T, 1, H, W)`, 0..1.
+            flow: `(B, T, 2, 2, H, W)`: from each frame to the one before and to the one after.
+
+        Returns:
+            `(B, T, 1, H * scale, W * scale)`, float32.
+        """
+        frames = clip.shape[1]
+        state: State = {}
+        outputs = []
+        for time in range(frames):
+            past, future = min(time, 1), min(frames - 1 - time, 1)
+            window = Window(
+                clip[:, time - past : time + future + 1],
+                past,
+                future,
+                {"flow": flow[:, time : time + 1]},
+            )
+            output, state = self.step(window, state)
+            outputs.append(output)
+        return torch.cat(outputs, 1)
+
+    def _padded(self, image: Tensor) -> Tensor:
+        """Repeat the last row and column until the size is a multiple of `fold`."""
+        rows, columns = -image.shape[-2] % self.fold, -image.shape[-1] % self.fold
+        return F.pad(image, (0, columns, 0, rows), "replicate") if rows or columns else image
+
+    def _advance(
+        self,
+        frame: Tensor,
+        following: Tensor | None,
+        flow_back: Tensor,
+        flow_ahead: Tensor,
+        state: State,
+    ) -> tuple[Tensor, State]:
+        """One step on frames whose size is a multiple of `fold`; `(B, 1, H, W)` and flow."""
+        batch, _, height, width = frame.shape
+        kind = self._kind(frame.device)
+        filtered = self._interpolate(frame)
+        smooth, parts = filtered[:, :-1], [filtered[:, -1:]]
+        if following is None:
+            parts.append(torch.zeros_like(parts[0]))
+        else:
+            parts.append(sum_rows(_rows(following), bilinear_taps(flow_ahead)) - _rows(frame))
+        if state:
+            hidden = sum_rows(_rows(state["hidden"]), bilinear_taps(flow_back))
+            before = _rows(gather_blocks(state["output"], flow_back, self.scale)) - smooth
+        else:
+            hidden = torch.zeros(len(smooth), self.hidden, dtype=kind, device=frame.device)
+            before = torch.zeros_like(smooth)
+        detail = torch.cat((*parts, before), 1).mul_(_GAIN).to(kind)
+        seen = torch.cat((detail, hidden), 1).view(batch, height, width, -1)
+        x = self.body(F.relu(self.into(_fold(seen, self.fold))))
+        added = _rows(_unfold(self.out(x), self.fold)).float()
+        high = self._assemble(torch.add(smooth, added, alpha=1 / _GAIN), frame.shape)
+        kept = _unfold(x[:, : self.hidden * self.fold**2], self.fold)
+        return high, {"hidden": kept, "output": high}
+
+    def _kind(self, device: torch.device) -> torch.dtype:
+        """The type that convolutions run in."""
+        if torch.is_autocast_enabled(device.type):
+            return torch.get_autocast_dtype(device.type)
+        return self.out.weight.dtype
+
+    def _interpolate(self, frame: Tensor) -> Tensor:
+        """Filter a frame: one row for each input pixel, float32.
+
+        Returns:
+            `(B * H * W, scale**2 + 1)`: the pixel's output block by bicubic interpolation, then
+            what the pixel has over the mean of its 5x5 neighbours.
+        """
+        with torch.autocast(frame.device.type, enabled=False):
+            wide = mirror(frame.float(), self.skip.shape[-1] // 2)
+            phases = F.conv2d(wide.contiguous(memory_format=torch.channels_last), self.skip)
+        return _rows(phases)
+
+    def _assemble(self, rows: Tensor, shape: torch.Size) -> Tensor:
+        """Lay output blocks, `(B * H * W, scale**2)`, side by side: `(B, 1, H * s, W * s)`."""
+        batch, _, height, width = shape
+        blocks = rows.view(batch, height, width, self.scale, self.scale).transpose(2, 3)
+        return blocks.reshape(batch, 1, height * self.scale, width * self.scale)
+
+
+def _rows(image: Tensor) -> Tensor:
+    """`(B, C, H, W)` as a table with one row for each pixel; free for channels-last memory."""
+    return image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])
+
+
+def _fold(table: Tensor, fold: int) -> Tensor:
+    """`(B, H, W, C)` to `(B, fold**2 * C, H / fold, W / fold)` in channels-last memory."""
+    batch, height, width, channels = table.shape
+    blocks = table.view(batch, height // fold, fold, width // fold, fold, channels)
+    blocks = blocks.transpose(2, 3).reshape(batch, height // fold, width // fold, -1)
+    return blocks.permute(0, 3, 1, 2)
+
+
+def _unfold(image: Tensor, fold: int) -> Tensor:
+    """Undo `_fold`: `(B, fold**2 * C, h, w)` to `(B, C, h * fold, w * fold)`, channels-last."""
+    batch, _, height, width = image.shape
+    blocks = image.permute(0, 2, 3, 1).reshape(batch, height, width, fold, fold, -1)
+    blocks = blocks.transpose(2, 3).reshape(batch, height * fold, width * fold, -1)
+    return blocks.permute(0, 3, 1, 2)
+
+
+def _filters(scale: int, phase: float) -> Tensor:
+    """Bicubic interpolation for each output phase, and a high pass: `(scale**2 + 1, 1, K, K)`."""
+    cubic = cubic_kernel(scale, phase=phase)
+    size = cubic.shape[-1]
+    high_pass = torch.zeros(1, 1, size, size)
+    middle = slice(size // 2 - 2, size // 2 + 3)
+    high_pass[..., middle, middle] = -1 / 25
+    high_pass[..., size // 2, size // 2] += 1
+    return torch.cat((cubic, high_pass)).contiguous(memory_format=torch.channels_last)

@@ -55,7 +55,9 @@ def dis_flow(
         margin = ((0, rows), (0, columns))
         frame, neighbour = np.pad(frame, margin, "edge"), np.pad(neighbour, margin, "edge")
     flow = _solver(preset).calc(
-        np.ascontiguousarray(frame), np.ascontiguousarray(neighbour), None  # type: ignore[call-overload]
+        np.ascontiguousarray(frame),
+        np.ascontiguousarray(neighbour),
+        None,  # type: ignore[call-overload]
     )
     found: NDArray[np.float32] = flow[:height, :width]
     return found

@@ -1,7 +1,7 @@
-"""One separable resampler for everything that changes size: MATLAB's ``imresize``, Lanczos, chroma siting.
+"""One separable resampler for everything that changes size: `imresize`, Lanczos, chroma siting.
 
-A row (or column) of the output is a weighted sum of a few rows of the input.  :func:`taps` computes which
-ones and with what weights; :func:`resize` applies them along both axes.  Every resize of the project goes
+A row (or column) of the output is a weighted sum of a few rows of the input. `taps` computes which
+ones and with what weights; `resize` applies them along both axes. Every resize of the project goes
 through here, so there is one definition of phase, border and antialiasing.
 """
 
@@ -20,7 +20,7 @@ _SUPPORT: dict[Kernel, float] = {"cubic": 4.0, "lanczos3": 6.0, "linear": 2.0}
 
 
 def _kernel(name: Kernel, x: Tensor) -> Tensor:
-    """Value of the interpolation kernel at distance ``x`` (any shape, float64)."""
+    """Value of the interpolation kernel at distance `x` (any shape, float64)."""
     x = x.abs()
     if name == "cubic":  # Keys 1981 with a = -0.5, as MATLAB
         near = (1.5 * x - 2.5) * x * x + 1.0
@@ -43,22 +43,24 @@ def taps(
 ) -> tuple[Tensor, Tensor]:
     """Input indices and weights of every output sample along one axis.
 
-    Output sample ``i`` lies at input coordinate ``(i + 0.5) / scale - 0.5 + shift`` (samples at integers).
+    Output sample `i` lies at input coordinate `(i + 0.5) / scale - 0.5 + shift`, where input
+    samples lie at whole numbers.
     The border is mirrored with the edge sample repeated, as MATLAB does.
 
     Args:
         size: input length, samples.
         out_size: output length, samples.
-        kernel: interpolation kernel; its support is widened by ``1 / scale`` when shrinking.
-        scale: output samples per input sample; ``out_size / size`` if not given.  MATLAB's
-            ``imresize(image, 1/4)`` of 61 rows gives 16 rows with ``scale`` exactly 0.25.
+        kernel: interpolation kernel; its support is widened by `1 / scale` when shrinking.
+        scale: output samples per input sample; `out_size / size` if not given.  MATLAB's
+            `imresize(image, 1/4)` of 61 rows gives 16 rows with `scale` exactly 0.25.
         shift: moves all sampling positions, in input samples (chroma siting, BD phases).
-        antialias: widen the kernel when ``scale < 1``.
+        antialias: widen the kernel when `scale < 1`.
 
     Returns:
-        ``(indices, weights)``: int64 and float64, both ``(out_size, n)``; each row of weights sums to 1.
+        `(indices, weights)`: int64 and float64, both `(out_size, n)`; the weights of each
+        output sample sum to 1.
 
-    Source: MATLAB ``imresize`` (contributions), as in BasicSR ``matlab_functions.py``.
+    Source: MATLAB `imresize` (contributions), as in BasicSR `matlab_functions.py`.
     """
     if size < 1 or out_size < 1:
         raise ValueError(f"a resize needs sizes of at least 1, found {size} -> {out_size}")
@@ -95,7 +97,7 @@ def _matrix(
 
 
 def _along_rows(image: Tensor, indices: Tensor, weights: Tensor) -> Tensor:
-    """Resample dimension -2 by a short sum of gathered rows: cheap whatever the length of the axis."""
+    """Resample dimension -2 by a short sum of gathered rows, cheap for long axes too."""
     out = image.index_select(-2, indices[:, 0]) * weights[:, :1]
     for k in range(1, indices.shape[1]):
         out.addcmul_(image.index_select(-2, indices[:, k]), weights[:, k : k + 1])
@@ -114,16 +116,16 @@ def resize(
     """Resize the last two dimensions.
 
     Args:
-        image: ``(..., H, W)``, float; any range.
-        size: output ``(height, width)``.
-        kernel: ``cubic`` (a = -0.5), ``lanczos3`` or ``linear``.
-        scale: output samples per input sample, one number or (vertical, horizontal); from the sizes if
-            not given.
+        image: `(..., H, W)`, float; any range.
+        size: output `(height, width)`.
+        kernel: `cubic` (a = -0.5), `lanczos3` or `linear`.
+        scale: output samples per input sample, one number or (vertical, horizontal); from the
+            sizes if not given.
         shift: (vertical, horizontal) displacement of all sampling positions, in input samples.
         antialias: widen the kernel when shrinking.
 
     Returns:
-        ``(..., *size)``, same dtype; not clamped (cubic and Lanczos overshoot).
+        `(..., *size)`, same dtype; not clamped (cubic and Lanczos overshoot).
     """
     if image.ndim < 2 or not image.is_floating_point():
         raise TypeError(
@@ -144,14 +146,14 @@ def resize(
 
 
 def imresize(image: Tensor, scale: float) -> Tensor:
-    """MATLAB's ``imresize(image, scale)``: antialiased bicubic, output size rounded up.
+    """MATLAB's `imresize(image, scale)`: antialiased bicubic, output size rounded up.
 
     Args:
-        image: ``(..., H, W)``, float.
-        scale: output samples per input sample, for example ``1 / 4``.
+        image: `(..., H, W)`, float.
+        scale: output samples per input sample, for example `1 / 4`.
 
     Returns:
-        ``(..., ceil(H * scale), ceil(W * scale))``, not clamped and not rounded.
+        `(..., ceil(H * scale), ceil(W * scale))`, not clamped and not rounded.
     """
     height, width = (math.ceil(n * scale - 1e-9) for n in image.shape[-2:])
     return resize(image, (height, width), scale=scale)

@@ -21,8 +21,8 @@ from torch import Tensor
 class Taps(NamedTuple):
     """Which four rows make an output row, and with what weights: both `(N, 4)`."""
 
-    index: Tensor
-    weight: Tensor
+    rows: Tensor
+    weights: Tensor
 
 
 def bilinear_taps(flow: Tensor) -> Taps:
@@ -40,7 +40,9 @@ def bilinear_taps(flow: Tensor) -> Taps:
     left = x.floor().clamp_max_(max(width - 2, 0))
     top = y.floor().clamp_max_(max(height - 2, 0))
     x, y = x.sub_(left), y.sub_(top)
-    first = top.long().mul_(width).add_(left.long()) + _image_starts(batch, height * width, flow.device)
+    first = top.long().mul_(width).add_(left.long()) + _image_starts(
+        batch, height * width, flow.device
+    )
     right, below = min(width - 1, 1), width * min(height - 1, 1)
     steps = torch.tensor([0, right, below, below + right], device=flow.device)
     weight = torch.stack(((1 - x) * (1 - y), x * (1 - y), (1 - x) * y, x * y), -1)
@@ -60,20 +62,20 @@ class _SumRows(torch.autograd.Function):
     """`embedding_bag` with a gradient in bf16, which torch's own lacks on the CPU."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: torch.autograd.function.FunctionCtx, rows: Tensor, index: Tensor, weight: Tensor
     ) -> Tensor:
         ctx.save_for_backward(index, weight)
-        ctx.rows, ctx.dtype = rows.shape[0], rows.dtype  # type: ignore[attr-defined]
+        ctx.size, ctx.dtype = rows.shape[0], rows.dtype  # type: ignore[attr-defined]
         return F.embedding_bag(index, rows, per_sample_weights=weight.to(rows.dtype), mode="sum")
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
     ) -> tuple[Tensor, None, None]:
         index, weight = ctx.saved_tensors  # type: ignore[attr-defined]
-        gradient = gradient.float()
-        total = gradient.new_zeros(ctx.rows, gradient.shape[1])  # type: ignore[attr-defined]
+        gradient = gradient.to(weight.dtype)
+        total = gradient.new_zeros(ctx.size, gradient.shape[1])  # type: ignore[attr-defined]
         for tap in range(index.shape[1]):
             total.index_add_(0, index[:, tap], gradient * weight[:, tap : tap + 1])
         return total.to(ctx.dtype), None, None  # type: ignore[attr-defined]
@@ -90,10 +92,10 @@ def sum_rows(rows: Tensor, taps: Taps) -> Tensor:
         `(N, C)`, in the type of `rows`.
     """
     if torch.is_grad_enabled() and rows.requires_grad:
-        result: Tensor = _SumRows.apply(rows, taps.index, taps.weight)  # type: ignore[no-untyped-call]
+        result: Tensor = _SumRows.apply(rows, taps.rows, taps.weights)  # type: ignore[no-untyped-call]
         return result
-    weight = taps.weight.to(rows.dtype)
-    return F.embedding_bag(taps.index, rows, per_sample_weights=weight, mode="sum")
+    weight = taps.weights.to(rows.dtype)
+    return F.embedding_bag(taps.rows, rows, per_sample_weights=weight, mode="sum")
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
@@ -116,7 +118,7 @@ class _Runs(torch.autograd.Function):
     """Copy runs of neighbouring elements, with a gradient."""
 
     @staticmethod
-    def forward(  # type: ignore[override]
+    def forward(
         ctx: torch.autograd.function.FunctionCtx, flat: Tensor, start: Tensor, length: int
     ) -> Tensor:
         ctx.save_for_backward(start)
@@ -124,7 +126,7 @@ class _Runs(torch.autograd.Function):
         return _overlapping(flat, length).index_select(0, start)
 
     @staticmethod
-    def backward(  # type: ignore[override]
+    def backward(
         ctx: torch.autograd.function.FunctionCtx, gradient: Tensor
     ) -> tuple[Tensor, None, None]:
         (start,) = ctx.saved_tensors  # type: ignore[attr-defined]

@@ -13,16 +13,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self, cast
 
 import av
 import av.container
-from av.container.core import Chapter
-from av.stream import AttachmentStream, Discard, Disposition, Stream
+from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
+from av.subtitles.stream import SubtitleStream
 
 from upreel.video.encoding import Container
-from upreel.video.routes import Cut, PacketCopy, Route, SoundConversion, TextConversion
 from upreel.video.metadata import container_tags, stream_tags
+from upreel.video.probe import open_media
+from upreel.video.routes import Cut, Packet, PacketCopy, Route, SoundConversion, TextConversion
+
+if TYPE_CHECKING:
+    from av.container.core import Chapter  # PyAV names this type in its stubs only
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +58,12 @@ class Carrier:
         self._video_index = video_index
         self._audio = audio
         self._stack = ExitStack()
-        self._source = self._stack.enter_context(
-            av.open(f"file:{path}", "r", metadata_errors="replace")
-        )
+        self._source = self._stack.enter_context(open_media(path))
         self._out: av.container.OutputContainer | None = None
         self._routes: dict[int, Route] = {}
         self._covers: list[tuple[Stream, bytes]] = []
-        self._packets: Iterator[av.Packet] = iter(())
-        self._waiting: av.Packet | None = None
+        self._packets: Iterator[Packet] = iter(())
+        self._waiting: Packet | None = None
         self._cut = Cut()
         self._read_until = Fraction(0)
 
@@ -78,8 +80,7 @@ class Carrier:
     def add_streams(
         self, out: av.container.OutputContainer, add_video: Callable[[], None], cut: Cut
     ) -> None:
-        """Add a stream for each that can be carried, the video in its place, and all that headers
-        hold: tags, chapters, attachments.
+        """Add what a header holds: streams, the video in its place, tags, chapters, attachments.
 
         Args:
             out: nothing has been written to it yet.
@@ -105,11 +106,11 @@ class Carrier:
         elif self._holds(stream):
             added = out.add_stream_from_template(stream, opaque=True)
             self._register(stream, added, PacketCopy(stream, added))
-        elif stream.codec_context is None:
+        elif isinstance(stream, DataStream):
             self._leave_out_data(stream)
-        elif stream.type == "audio":
+        elif isinstance(stream, av.AudioStream) and _codec_of(stream):
             self._convert_sound(out, stream)
-        elif stream.type == "subtitle" and stream.codec_context.codec.text_sub:
+        elif isinstance(stream, SubtitleStream) and _is_text(stream):
             self._convert_text(out, stream)
         else:
             self._leave_out(stream)
@@ -140,7 +141,7 @@ class Carrier:
 
     def _add_cover(self, out: av.container.OutputContainer, stream: Stream) -> None:
         data = self._first_packet(stream)
-        codec = stream.codec_context.codec.canonical_name
+        codec = _codec_of(stream)
         if data and self._container.muxer == "matroska" and codec in _PICTURES:
             kind = _PICTURES[codec]
             name = stream.metadata.get("filename", f"cover.{kind.removeprefix('image/')}")
@@ -154,13 +155,12 @@ class Carrier:
             self._leave_out(stream)
 
     def _first_packet(self, stream: Stream) -> bytes:
-        with av.open(f"file:{self._path}", "r", metadata_errors="replace") as again:
+        with open_media(self._path) as again:
             for packet in again.demux(again.streams[stream.index]):
                 return bytes(packet)
         return b""
 
-    def _convert_sound(self, out: av.container.OutputContainer, stream: Stream) -> None:
-        assert isinstance(stream, av.AudioStream)
+    def _convert_sound(self, out: av.container.OutputContainer, stream: av.AudioStream) -> None:
         codec = self._container.audio
         route = SoundConversion(stream, out, codec)
         self._register(stream, route.stream, route)
@@ -172,13 +172,12 @@ class Carrier:
             _describe(stream), self._extension, codec.removeprefix("lib"), keeps,
         )  # fmt: skip
 
-    def _convert_text(self, out: av.container.OutputContainer, stream: Stream) -> None:
-        assert isinstance(stream, av.subtitles.stream.SubtitleStream)
+    def _convert_text(self, out: av.container.OutputContainer, stream: SubtitleStream) -> None:
         route = TextConversion(stream, out, self._container.text)
         self._register(stream, route.stream, route)
         level = logging.INFO
         loses = ""
-        if stream.codec_context.codec.canonical_name == "ass":
+        if _codec_of(stream) == "ass":
             level = logging.WARNING
             loses = "; fonts and positions are lost, name the output .mkv to keep them"
         log.log(
@@ -250,12 +249,12 @@ class Carrier:
             for made in route.flush(self._cut):
                 self._out.mux(made)
 
-    def _next(self) -> av.Packet | None:
+    def _next(self) -> Packet | None:
         if self._waiting is not None:
             packet, self._waiting = self._waiting, None
             return packet
         try:
-            while packet := next(self._packets, None):
+            for packet in self._packets:
                 if packet.size:
                     return packet
         except av.FFmpegError as error:
@@ -267,14 +266,24 @@ class Carrier:
         return None
 
 
+def _codec_of(stream: Stream) -> str | None:
+    """The name of the codec; `None` where FFmpeg has no decoder, which PyAV's types leave out."""
+    context = cast("av.CodecContext | None", stream.codec_context)
+    return None if context is None else context.codec.canonical_name
+
+
+def _is_text(stream: SubtitleStream) -> bool:
+    return _codec_of(stream) is not None and stream.codec_context.codec.text_sub
+
+
 def _describe(stream: Stream) -> str:
-    codec = stream.codec_context.codec.canonical_name if stream.codec_context else stream.name
+    codec = _codec_of(stream) or stream.name
     language = f", {stream.language}" if stream.language not in {None, "und"} else ""
     kind = "cover" if stream.disposition & Disposition.attached_pic else stream.type
     return f"stream {stream.index} ({kind}, {codec or 'unknown'}{language})"
 
 
-def _instant(packet: av.Packet) -> Fraction | None:
+def _instant(packet: Packet) -> Fraction | None:
     value = packet.dts if packet.dts is not None else packet.pts
     return None if value is None else value * packet.time_base
 

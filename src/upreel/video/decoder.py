@@ -37,6 +37,7 @@ class Decoder:
         self._start = start
         self._corrupt = 0
         self._read_errors = 0
+        self._began = False
         self._missing: str | None = None
 
     @property
@@ -90,23 +91,32 @@ class Decoder:
         limit_size(stream.codec_context)
         resyncs = container.format.name.startswith("mpeg")
         self._corrupt = self._read_errors = packets = 0
+        self._began = False
         end = video_end = Fraction(0)
-        clock = _Counter() if container.format.name == "avi" else None
+        # AVI only counts packets: its pts are guesses in the wrong order. What comes out of the
+        # decoder is in order, and so are the dts, late by what the decoder held back at first.
+        counts = container.format.name == "avi"
+        first_dts: int | None = None
+        late: int | None = None
         for packet in self._demuxed(container):
             packet_end = _end_of(packet)
             end = max(end, packet_end)
-            if packet.stream_index != self._index:
+            if packet.stream.index != self._index:  # a packet that flushes has no index
                 continue
             packets += packet.size > 0
             video_end = max(video_end, packet_end)
-            cut_off = packet.is_corrupt and not resyncs
-            if packet.is_corrupt:
-                self._corrupt += 1
-            if cut_off:
+            # What comes before the first keyframe, in a recording, is nobody's loss.
+            self._began = self._began or packet.is_keyframe
+            self._corrupt += packet.is_corrupt and self._began
+            if packet.is_corrupt and not resyncs:
                 continue  # half a packet: a decoder would lose whole frames over it at the end
+            first_dts = packet.dts if first_dts is None else first_dts
             for frame in self._frames_of(packet):
-                if clock is not None:
-                    clock.set_pts(frame, packet)
+                if counts and first_dts is not None and frame.dts is not None:
+                    late = frame.dts - first_dts if late is None else late
+                    frame.pts = frame.dts - late
+                elif counts:
+                    frame.pts = None
                 yield frame
         self._missing = self._shortfall(container, stream, packets, video_end, end)
 
@@ -126,11 +136,11 @@ class Decoder:
         try:
             frames = packet.decode()
         except av.FFmpegError:
-            self._corrupt += 1
+            self._corrupt += self._began
             return
         for frame in frames:
             if isinstance(frame, av.VideoFrame):
-                self._corrupt += frame.is_corrupt
+                self._corrupt += frame.is_corrupt and self._began
                 yield frame
 
     def _shortfall(

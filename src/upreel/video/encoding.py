@@ -15,14 +15,12 @@ from difflib import get_close_matches
 from fractions import Fraction
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Literal
 
 import av
 from av.codec.codec import UnknownCodecError
 
 from upreel.errors import UsageError
-from upreel.video.frame import ColorTags, PixelLayout
-from upreel.video.hdr import Hdr, Point
+from upreel.video.frame import PixelLayout
 from upreel.video.pixels import layout_of
 
 
@@ -131,7 +129,6 @@ _ENCODER_OF_CODEC = {
     "vp8": "libvpx",
     "prores": "prores_ks",
 }
-_SITINGS = ("left", "center", "topleft", "top", "bottomleft", "bottom")  # as the codecs count
 
 
 def container_of(extension: str) -> Container:
@@ -241,31 +238,23 @@ def plan(extension: str, encoding: Encoding, source: PixelLayout) -> Plan:
             + (f"name the output {', '.join(fitting)}" if fitting else "no container here can")
             + f", or leave the codec out ({container.video[0]})."
         )
+    if encoding.crf is not None:
+        _require_option(encoder, "crf", "crf")
+    if encoding.preset is not None:
+        _require_option(encoder, encoder.preset_option, "preset")
     return Plan(
         container,
         encoder,
         _pixel_format(encoder, encoding.pixel_format, source),
-        _scale_of(encoder, "crf", encoding.crf, encoder.crf),
-        _scale_of(encoder, encoder.preset_option, encoding.preset, encoder.preset, "preset"),
+        encoder.crf if encoding.crf is None else encoding.crf,
+        encoder.preset if encoding.preset is None else encoding.preset,
     )
 
 
-Setting = float | str
-
-
-def _scale_of(
-    encoder: Encoder,
-    option: str,
-    asked: Setting | None,
-    default: Setting | None,
-    called: Literal["crf", "preset"] = "crf",
-):
-    if asked is None:
-        return default
+def _require_option(encoder: Encoder, option: str, called: str) -> None:
     context = av.CodecContext.create(encoder.name, "w")
     if all(option != known.name for known in context.supported_options.private):
         raise UsageError(f"The encoder {encoder.name} knows no {called}; leave it out.")
-    return asked
 
 
 def _pixel_format(encoder: Encoder, asked: str | None, source: PixelLayout) -> str:
@@ -302,82 +291,4 @@ def _loss(wanted: PixelLayout, offered: PixelLayout | None) -> tuple[float, ...]
         offered.alpha and not wanted.alpha,
         offered.bits - wanted.bits,
         -sum(ratios),
-    )
-
-
-def encoder_options(
-    chosen: Plan, hdr: Hdr | None, colors: ColorTags, size: tuple[int, int]
-) -> dict[str, str]:
-    """The options of the encoder for FFmpeg.
-
-    Args:
-        chosen: what to encode with.
-        hdr: HDR10 metadata of the source.
-        colors: of the frames to come; only the siting of chroma is for the options.
-        size: width and height.
-    """
-    encoder = chosen.encoder
-    options = dict(encoder.options)
-    if chosen.crf is not None:
-        options["crf"] = f"{chosen.crf:g}"
-    if chosen.preset is not None:
-        options[encoder.preset_option] = chosen.preset
-    private = _private_parameters(encoder.name, hdr, colors, size)
-    for option, parameters in private.items():
-        if parameters:
-            options[option] = ":".join(f"{key}={value}" for key, value in parameters.items())
-    return options
-
-
-def keeps_hdr(encoder: Encoder) -> bool:
-    """Whether HDR10 metadata can be given to an encoder."""
-    return encoder.name in {"libx264", "libx265", "libsvtav1"}
-
-
-def _private_parameters(
-    name: str, hdr: Hdr | None, colors: ColorTags, size: tuple[int, int]
-) -> dict[str, dict[str, str]]:
-    siting = colors.siting if colors.siting != "left" else None  # `left` is what none means
-    parameters: dict[str, str] = {}
-    if name in {"libx264", "libx265"}:
-        if siting is not None:
-            parameters["chromaloc"] = str(_SITINGS.index(siting))
-        light, display = ("cll", "mastering-display")
-        if name == "libx265":
-            light, display = ("max-cll", "master-display")
-            parameters["log-level"] = "error"
-            if min(size) < 32:  # the smallest block of x265 is larger than such a frame
-                parameters |= {"ctu": "16"}
-        if hdr is not None and hdr.max_cll is not None:
-            parameters[light] = f"{hdr.max_cll},{hdr.max_fall}"
-        if hdr is not None and (mastering := _mastering(hdr, 50_000, 10_000)):
-            parameters[display] = mastering
-        return {f"{name.removeprefix('lib')}-params": parameters}
-    if name == "libsvtav1":
-        if siting == "topleft":
-            parameters["chroma-sample-position"] = "topleft"
-        if hdr is not None and hdr.max_cll is not None:
-            parameters["content-light"] = f"{hdr.max_cll},{hdr.max_fall}"
-        if hdr is not None and (mastering := _mastering(hdr, None, None)):
-            parameters["mastering-display"] = mastering
-        return {"svtav1-params": parameters}
-    return {}
-
-
-def _mastering(hdr: Hdr, per_unit: int | None, per_candela: int | None) -> str | None:
-    """`G(x,y)B(x,y)R(x,y)WP(x,y)L(max,min)`, in integers where units are given."""
-    if hdr.green is None or hdr.blue is None or hdr.red is None or hdr.white is None:
-        return None
-    if hdr.max_luminance is None or hdr.min_luminance is None:
-        return None
-
-    def number(value: Fraction, per: int | None) -> str:
-        return f"{float(value):.6g}" if per is None else str(round(value * per))
-
-    def point(at: Point, per: int | None) -> str:
-        return f"({number(at[0], per)},{number(at[1], per)})"
-
-    return (
-        f"G{point(hdr.green, per_unit)}B{point(hdr.blue, per_unit)}R{point(hdr.red, per_unit)}"
-        f"WP{point(hdr.white, per_unit)}L{point((hdr.max_luminance, hdr.min_luminance), per_candela)}"
     )

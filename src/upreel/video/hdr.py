@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
 from av.sidedata.sidedata import Type
+
+from upreel.video.tags import side_data_of
 
 Point = tuple[Fraction, Fraction]
 
@@ -39,16 +41,11 @@ class Hdr:
 
 def hdr_of(frame: av.VideoFrame) -> Hdr | None:
     """The HDR10 side data of a frame; `None` where it has none."""
-    display = light = None
-    for side_data in frame.side_data:
-        if side_data.type == Type.MASTERING_DISPLAY_METADATA:
-            display = bytes(side_data)
-        elif side_data.type == Type.CONTENT_LIGHT_LEVEL:
-            light = bytes(side_data)
+    display = side_data_of(frame, Type.MASTERING_DISPLAY_METADATA)
+    light = side_data_of(frame, Type.CONTENT_LIGHT_LEVEL)
     if display is None and light is None:
         return None
-    points: tuple[Point | None, ...] = (None, None, None, None)
-    luminance: tuple[Fraction | None, ...] = (None, None)
+    hdr = Hdr()
     if display is not None:
         # AVMasteringDisplayMetadata: x, y of red, green, blue, white; min, max; two flags.
         *numbers, has_primaries, has_luminance = struct.unpack_from("=22i", display)
@@ -57,8 +54,11 @@ def hdr_of(frame: av.VideoFrame) -> Hdr | None:
             for numerator, denominator in zip(numbers[::2], numbers[1::2], strict=True)
         ]
         if has_primaries:
-            points = tuple((ratios[index], ratios[index + 1]) for index in range(0, 8, 2))
+            red, green, blue, white = zip(ratios[0:8:2], ratios[1:8:2], strict=True)
+            hdr = replace(hdr, red=red, green=green, blue=blue, white=white)
         if has_luminance:
-            luminance = tuple(ratios[8:10])
-    max_cll, max_fall = (None, None) if light is None else struct.unpack_from("=2I", light)
-    return Hdr(*points, *luminance, max_cll, max_fall)
+            hdr = replace(hdr, min_luminance=ratios[8], max_luminance=ratios[9])
+    if light is not None:
+        max_cll, max_fall = struct.unpack_from("=2I", light)
+        hdr = replace(hdr, max_cll=max_cll, max_fall=max_fall)
+    return hdr

@@ -10,32 +10,29 @@ from pathlib import Path
 import av
 import numpy as np
 from av.sidedata.sidedata import Type
-from av.video.reformatter import VideoReformatter
+from av.video.reformatter import ColorRange, VideoReformatter
 
 from upreel.errors import MediaError
 from upreel.video.frame import PixelLayout, Plane
-from upreel.video.pixels import canonical, planes_of
+from upreel.video.pixels import canonical, frame_of, pixel_format_of, planes_of
 from upreel.video.probe import VideoInfo, describe_video, first_frame
+from upreel.video.tags import side_data_of
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 """Endings of the names of images, in lower case. GIFs are videos here."""
 
+_RANGES = {None: ColorRange.UNSPECIFIED, "tv": ColorRange.MPEG, "pc": ColorRange.JPEG}
 _PRINTF = re.compile(r"%0?(\d*)d")
 
 
 def is_image_source(source: str | Path) -> bool:
     """Whether a path stands for images: a folder, an image, or a pattern of image names."""
     path = Path(source)
-    if path.is_dir():
-        return True
-    is_image = path.suffix.lower() in SUFFIXES
-    return is_image and (path.is_file() or is_pattern(source))
-
-
-def is_pattern(source: str | Path) -> bool:
-    """Whether a path that is no file has a wildcard or a number of printf in its name."""
-    name = Path(source).name
-    return not Path(source).exists() and bool(_PRINTF.search(name) or set(name) & set("*?["))
+    suffix = path.suffix.lower()
+    if path.exists():
+        return path.is_dir() or suffix in SUFFIXES
+    wildcard = bool(set(path.name) & set("*?[")) or _PRINTF.search(path.name) is not None
+    return wildcard and (suffix in SUFFIXES or not suffix)
 
 
 def find_images(source: str | Path) -> tuple[Path, ...]:
@@ -62,7 +59,7 @@ def find_images(source: str | Path) -> tuple[Path, ...]:
             folder = path.parent.iterdir() if path.parent.is_dir() else iter(())
             entries = [entry for entry in folder if name.fullmatch(entry.name)]
         else:
-            entries = list(path.parent.glob(path.name))
+            entries = [e for e in path.parent.glob(path.name) if e.suffix.lower() in SUFFIXES]
     images = sorted((entry for entry in entries if entry.is_file()), key=_natural)
     if not images:
         endings = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
@@ -118,21 +115,28 @@ class ImageReader:
         """The planes of one image.
 
         Raises:
-            MediaError: it cannot be read, or is of another size or kind than the first.
+            MediaError: it cannot be read, or is of another size than the first.
         """
         frame, info = _decode(self._paths[index])
         planes, layout = _upright(frame, info.layout, self._reformatter)
         height, width = planes[0].shape
-        if (width, height, layout) != (self.video.width, self.video.height, self.video.layout):
+        if (width, height) != (self.video.width, self.video.height):
             raise MediaError(
-                f"images of one video must be alike: {self._paths[0]} is {_words(self.video)}, "
-                f"{self._paths[index]} is {width}x{height} {info.pixel_format}"
+                f"images of one video must be of one size: {self._paths[0]} is "
+                f"{self.video.width}x{self.video.height}, {self._paths[index]} is {width}x{height}"
             )
-        return planes
-
-
-def _words(video: VideoInfo) -> str:
-    return f"{video.width}x{video.height} {video.pixel_format}"
+        if layout == self.video.layout and info.colors.range == self.video.colors.range:
+            return planes
+        # Tools that shrink images write grey ones as such, and few colours as a palette.
+        made = frame_of(planes, layout)
+        made.color_range, made.colorspace = frame.color_range, frame.colorspace
+        made = self._reformatter.reformat(
+            made,
+            format=pixel_format_of(self.video.layout),
+            src_color_range=_RANGES[info.colors.range],
+            dst_color_range=_RANGES[self.video.colors.range],
+        )
+        return planes_of(made)
 
 
 def _decode(path: Path) -> tuple[av.VideoFrame, VideoInfo]:
@@ -145,14 +149,16 @@ def _decode(path: Path) -> tuple[av.VideoFrame, VideoInfo]:
             frame = first_frame(container, stream, path)
             return frame, describe_video(stream, frame)
     except (OSError, av.FFmpegError) as error:
-        raise MediaError(f"{path} is not an image that can be read; remove or replace it") from error
+        raise MediaError(
+            f"{path} is not an image that can be read; remove or replace it"
+        ) from error
 
 
 def _upright(
     frame: av.VideoFrame, layout: PixelLayout, reformatter: VideoReformatter
 ) -> tuple[tuple[Plane, ...], PixelLayout]:
     """Planes turned as EXIF wants the image to be seen."""
-    matrix = next((bytes(data) for data in frame.side_data if data.type == Type.DISPLAYMATRIX), None)
+    matrix = side_data_of(frame, Type.DISPLAYMATRIX)
     target = canonical(frame.format.name)
     if frame.format.name.replace("yuvj", "yuv", 1) != target:
         frame = reformatter.reformat(frame, format=target)

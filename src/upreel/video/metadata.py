@@ -14,10 +14,13 @@ _OF_THE_FILE = re.compile(
 _DEFAULT_HANDLERS = {"VideoHandler", "SoundHandler", "SubtitleHandler", "DataHandler"}
 # The tags of iTunes, which every player of mp4 reads.
 _ITUNES = frozenset(
-    "title artist album_artist composer album date comment genre copyright grouping lyrics "
-    "description synopsis show episode_id network keywords episode_sort season_number media_type "
-    "hd_video gapless_playback compilation track disc tmpo location creation_time".split()
-)
+    {
+        "title", "artist", "album_artist", "composer", "album", "date", "comment", "genre",
+        "copyright", "grouping", "lyrics", "description", "synopsis", "show", "episode_id",
+        "network", "keywords", "episode_sort", "season_number", "media_type", "hd_video",
+        "gapless_playback", "compilation", "track", "disc", "tmpo", "location", "creation_time",
+    }
+)  # fmt: skip
 # QuickTime knows the older of the two codes that ISO 639-2 has for these languages.
 _QUICKTIME_LANGUAGES = {
     "bod": "tib", "ces": "cze", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq",
@@ -35,9 +38,9 @@ def container_tags(tags: Mapping[str, str], muxer: str) -> dict[str, str]:
     return _in_small_letters(kept) if muxer in {"mp4", "mov"} else kept
 
 
-def needs_free_tags(tags: Mapping[str, str]) -> bool:
-    """Whether an mp4 can hold all these tags only as free ones, which fewer players read."""
-    return not _ITUNES.issuperset(_in_small_letters(tags))
+def unusual_tags(tags: Mapping[str, str], muxer: str) -> list[str]:
+    """The names of those tags of a file that mp4 can hold only as free ones, which few show."""
+    return sorted(container_tags(tags, muxer).keys() - _ITUNES)
 
 
 def stream_tags(tags: Mapping[str, str], muxer: str) -> dict[str, str]:

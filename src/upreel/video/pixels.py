@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ctypes
 from functools import lru_cache
 from itertools import product
 
 import av
 import numpy as np
-from numpy.typing import NDArray
+from av.video.plane import VideoPlane
 
 from upreel.video.frame import Family, PixelLayout, Plane
 
@@ -109,14 +110,21 @@ def canonical(pixel_format: str) -> str:
     return "gbrap16le" if alpha else "gbrp16le"
 
 
-def _samples(plane: av.video.plane.VideoPlane, bits: int, per_pixel: int) -> NDArray[np.uint16]:
+def _samples(plane: VideoPlane, bits: int, per_pixel: int) -> Plane:
     """A view `(rows, samples)` of a plane without the padding of its lines."""
-    kind = np.dtype(np.uint8 if bits == 8 else "<u2")
-    lines = np.frombuffer(plane, kind)  # type: ignore[call-overload]
-    lines = lines.reshape(-1, plane.line_size // kind.itemsize)
-    view: NDArray[np.uint16] = lines[: plane.height, : plane.width * per_pixel]
+    step, rows = plane.line_size, plane.height
+    if step < 0:  # the picture stands upside down in memory, its first line last
+        lowest = plane.buffer_ptr + step * (rows - 1)
+        lines = _values(ctypes.string_at(lowest, -step * rows), bits).reshape(rows, -1)[::-1]
+    else:
+        lines = _values(memoryview(plane), bits).reshape(rows, -1)
+    view = lines[:, : plane.width * per_pixel]
     view.flags.writeable = False  # the decoder may still look at this memory
     return view
+
+
+def _values(memory: bytes | memoryview, bits: int) -> Plane:
+    return np.frombuffer(memory, np.uint8) if bits == 8 else np.frombuffer(memory, np.uint16)
 
 
 def planes_of(frame: av.VideoFrame) -> tuple[Plane, ...]:
@@ -154,13 +162,12 @@ def frame_of(planes: tuple[Plane, ...], layout: PixelLayout) -> av.VideoFrame:
     ordered = list(planes)
     if layout.family == "rgb":
         ordered[:3] = planes[1], planes[2], planes[0]
-    kind = np.dtype(np.uint8 if layout.bits == 8 else "<u2")
     for values, plane in zip(ordered, frame.planes, strict=True):
         if values.shape != (plane.height, plane.width):
             raise ValueError(
                 f"a plane of {plane.width}x{plane.height} was expected for a frame of "
                 f"{width}x{height}, found {values.shape[1]}x{values.shape[0]}"
             )
-        lines = np.frombuffer(plane, kind)  # type: ignore[call-overload]
-        lines.reshape(-1, plane.line_size // kind.itemsize)[: plane.height, : plane.width] = values
+        lines = _values(memoryview(plane), layout.bits).reshape(plane.height, -1)
+        lines[:, : plane.width] = values
     return frame

@@ -23,7 +23,7 @@ MAX_SIDE = 16384
 
 Kind = Literal["video", "audio", "subtitle", "data", "attachment", "cover", "unknown"]
 FieldOrder = Literal["progressive", "top", "bottom"]
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 # FFmpeg counts 1 progressive; 2 TT, 3 BB, 4 TB, 5 BT: how the fields are coded, then displayed.
 _FIELD_ORDERS: dict[int, FieldOrder] = {
@@ -201,7 +201,7 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream | Non
 
 
 def limit_size(context: av.VideoCodecContext) -> None:
-    """Let a decoder that is not open yet refuse what the header hides: frames that are too large."""
+    """Let a decoder that is not open yet refuse larger frames than the header promises."""
     context.options = {"max_pixels": str(MAX_SIDE**2)}
 
 

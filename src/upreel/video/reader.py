@@ -17,7 +17,7 @@ from upreel.errors import MediaError
 from upreel.video.decoder import Decoder
 from upreel.video.deinterlace import Deinterlace, deinterlaced
 from upreel.video.frame import Frame
-from upreel.video.images import ImageReader, find_images, is_image_source, is_pattern
+from upreel.video.images import ImageReader, find_images, is_image_source
 from upreel.video.pixels import canonical, layout_of, planes_of
 from upreel.video.probe import MediaInfo, VideoInfo, probe
 
@@ -82,7 +82,7 @@ class Reader:
         Raises:
             MediaError: it cannot be read as video.
         """
-        if is_image_source(self._source) or is_pattern(self._source):
+        if is_image_source(self._source):
             paths = find_images(self._source)
             self.kind = "image" if self.path.is_file() else "images"
             self._images = ImageReader(paths, self._frame_rate)
@@ -108,6 +108,16 @@ class Reader:
     ) -> None:
         """Forget the input; files are open only during an iteration."""
         self._images = None
+
+    @property
+    def start(self) -> Fraction | None:
+        """Where the frames begin, seconds from the beginning of the input."""
+        return self._start
+
+    @property
+    def end(self) -> Fraction | None:
+        """Where the frames end, seconds from the beginning of the input."""
+        return self._end
 
     @property
     def damage(self) -> str | None:
@@ -165,7 +175,18 @@ class Reader:
             if start is None or instant >= start:
                 held = frame
         if held is not None:
-            yield self._frame(held, None)
+            yield self._frame(held, self._end_of_stream(held))
+
+    def _end_of_stream(self, last: av.VideoFrame) -> int | None:
+        """Where the last frame ends, as a pts, if its own duration does not tell."""
+        # mp4 counts durations in the order of decoding: that of its last packet may not be the
+        # last frame's. That of the stream is right.
+        video, media = self.video, self.media
+        if media is None or not media.container.startswith("mov") or video.duration is None:
+            return None
+        end = round((video.start + video.duration) / video.time_base)
+        longest = 10 * max(last.duration, _tick(video))
+        return end if 0 < end - (last.pts or 0) <= longest else None
 
     def _frame(self, frame: av.VideoFrame, following: int | None) -> Frame:
         """A frame as others see it; it lasts until the following one."""
@@ -199,7 +220,7 @@ def _timed(
                 pts = last + lasted
             else:
                 pts = last + 1
-        lasted = frame.duration or tick
+        lasted = frame.duration or tick if last is None else pts - last
         frame.pts = last = pts
         frame.time_base = time_base
         yield frame

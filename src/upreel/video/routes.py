@@ -6,13 +6,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 import av
 import av.container
 from av.audio.frame import AudioFrame
 from av.stream import Stream
 from av.subtitles.stream import SubtitleStream
+
+Packet: TypeAlias = "av.Packet[Stream]"
 
 _REORDERED = 32
 """No codec reorders more frames than this."""
@@ -42,11 +44,11 @@ class Cut:
 class Route(Protocol):
     """What becomes of the packets of one stream."""
 
-    def convert(self, packet: av.Packet, cut: Cut) -> Iterator[av.Packet]:
+    def convert(self, packet: Packet, cut: Cut) -> Iterator[Packet]:
         """The packets to write for one that was read, in their order."""
         ...
 
-    def flush(self, cut: Cut) -> Iterator[av.Packet]:
+    def flush(self, cut: Cut) -> Iterator[Packet]:
         """The packets that are still to come when all have been read."""
         ...
 
@@ -63,14 +65,14 @@ class PacketCopy:
         """Route `source` into `stream`, which was made after it."""
         self._kind = source.type
         self._stream = stream
-        self._undated: list[av.Packet] = []  # Matroska does not say when to decode the first ones
+        self._undated: list[Packet] = []  # Matroska does not say when to decode the first ones
         self._last: int | None = None
         self._expected: Fraction | None = None
         self._frame = Fraction(0)
         if isinstance(source, av.AudioStream) and source.codec_context.frame_size:
             self._frame = Fraction(source.codec_context.frame_size, source.codec_context.rate)
 
-    def convert(self, packet: av.Packet, cut: Cut) -> Iterator[av.Packet]:
+    def convert(self, packet: Packet, cut: Cut) -> Iterator[Packet]:
         """See `Route`."""
         if not self._wanted(packet, cut):
             return
@@ -80,13 +82,13 @@ class PacketCopy:
         yield from self._date(packet, cut)
         yield self._place(packet, cut)
 
-    def flush(self, cut: Cut) -> Iterator[av.Packet]:
+    def flush(self, cut: Cut) -> Iterator[Packet]:
         """See `Route`."""
         for packet in self._undated:
             yield self._place(packet, cut)
         self._undated.clear()
 
-    def _wanted(self, packet: av.Packet, cut: Cut) -> bool:
+    def _wanted(self, packet: Packet, cut: Cut) -> bool:
         value = packet.pts if packet.pts is not None else packet.dts
         if value is None:
             return cut.start is None and self._last is not None
@@ -103,7 +105,7 @@ class PacketCopy:
             return True
         return cut.holds(instant)
 
-    def _date(self, packet: av.Packet, cut: Cut) -> Iterator[av.Packet]:
+    def _date(self, packet: Packet, cut: Cut) -> Iterator[Packet]:
         """Give those without a time of decoding one, evenly before the first that has one."""
         if not self._undated or packet.dts is None:
             return
@@ -114,7 +116,7 @@ class PacketCopy:
             yield self._place(early, cut)
         self._undated.clear()
 
-    def _place(self, packet: av.Packet, cut: Cut) -> av.Packet:
+    def _place(self, packet: Packet, cut: Cut) -> Packet:
         base, target = packet.time_base, self._stream.time_base or packet.time_base
         last = self._last
         pts = packet.pts if packet.pts is not None else packet.dts
@@ -122,11 +124,12 @@ class PacketCopy:
         if pts is not None and dts is not None:
             begin, duration = pts * base - cut.shift, (packet.duration or 0) * base
             lead = (pts - dts) * base
-            if self._frame:
+            if self._frame and target < base:
                 # Instants of sound that were rounded (to Matroska's milliseconds) are exact again.
                 if self._expected is not None and abs(begin - self._expected) <= base:
                     begin = self._expected
-                duration = self._frame
+                if abs(duration - self._frame) <= base:
+                    duration = self._frame
                 self._expected = begin + duration
             packet.pts, packet.dts = ticks(begin, target), ticks(begin - lead, target)
             packet.duration = ticks(begin + duration, target) - packet.pts
@@ -161,7 +164,7 @@ class SoundConversion:
             context.bit_rate = 64_000 * max(2, context.layout.nb_channels)
         self._source = source
 
-    def convert(self, packet: av.Packet, cut: Cut) -> Iterator[av.Packet]:
+    def convert(self, packet: Packet, cut: Cut) -> Iterator[Packet]:
         """See `Route`."""
         try:
             frames = packet.decode()
@@ -169,12 +172,12 @@ class SoundConversion:
             return  # a broken packet of sound is a gap of some milliseconds
         yield from self._encode(frames, cut)
 
-    def flush(self, cut: Cut) -> Iterator[av.Packet]:
+    def flush(self, cut: Cut) -> Iterator[Packet]:
         """See `Route`."""
         yield from self._encode(self._source.codec_context.decode(None), cut)
         yield from self.stream.encode(None)
 
-    def _encode(self, frames: object, cut: Cut) -> Iterator[av.Packet]:
+    def _encode(self, frames: object, cut: Cut) -> Iterator[Packet]:
         assert isinstance(frames, list)
         for frame in frames:
             if not isinstance(frame, AudioFrame) or frame.pts is None or frame.time_base is None:
@@ -213,7 +216,7 @@ class TextConversion:
         self._encoder = context
         self._copy = PacketCopy(source, self.stream)
 
-    def convert(self, packet: av.Packet, cut: Cut) -> Iterator[av.Packet]:
+    def convert(self, packet: Packet, cut: Cut) -> Iterator[Packet]:
         """See `Route`."""
         try:
             subtitles = self._source.decode2(packet)
@@ -227,6 +230,6 @@ class TextConversion:
         made.duration = packet.duration
         yield from self._copy.convert(made, cut)
 
-    def flush(self, cut: Cut) -> Iterator[av.Packet]:
+    def flush(self, cut: Cut) -> Iterator[Packet]:
         """See `Route`."""
         return iter(())

@@ -1,13 +1,17 @@
-"""What frames say of their colours, in FFmpeg's names."""
+"""What frames carry beside their planes: colour tags, in FFmpeg's names, and side data."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from fractions import Fraction
 from threading import Lock
-from typing import Literal, get_args
+from typing import Literal, cast, get_args
 
 import av
+import av.filter
 import av.logging
+from av.sidedata.sidedata import SideData, Type
 
 from upreel.video.frame import ColorTags, Siting
 
@@ -36,6 +40,12 @@ _SITINGS: dict[str, Siting] = {siting: siting for siting in get_args(Siting)}
 _log_level = Lock()
 
 
+def side_data_of(frame: av.VideoFrame, kind: Type) -> bytes | None:
+    """The bytes of one kind of side data, a struct of FFmpeg; `None` where there is none."""
+    entries = cast("Iterable[SideData]", frame.side_data)  # a mapping that iterates over values
+    return next((bytes(entry) for entry in entries if entry.type == kind), None)
+
+
 def color_tags_of(frame: av.VideoFrame) -> ColorTags:
     """The tags of a decoded frame.
 
@@ -56,7 +66,7 @@ def _siting_of(frame: av.VideoFrame) -> Siting | None:
     graph = av.filter.Graph()
     nodes = (
         graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+            width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
         ),
         graph.add("sidedata", mode="delete"),
         graph.add("showinfo", checksum="0"),

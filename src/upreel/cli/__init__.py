@@ -1,0 +1,93 @@
+"""The command line: arguments in, one line on stderr and an exit status where something is wrong.
+
+Exit status: 0 done, 1 failed, 2 asked for something that cannot be, 130 stopped by Ctrl-C. Commands
+import what they need when they run, so that `upreel --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from typing import Annotated
+
+import typer
+
+from upreel import __version__
+from upreel.cli.bench import bench
+from upreel.cli.console import is_verbose, say, set_up_logging
+from upreel.cli.doctor import doctor
+from upreel.cli.eval import evaluate
+from upreel.cli.models import models
+from upreel.cli.probe import probe
+from upreel.cli.upscale import upscale
+from upreel.errors import UpreelError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command()(upscale)
+app.command()(probe)
+app.command()(models)
+app.command()(doctor)
+app.command("eval")(evaluate)
+app.command()(bench)
+
+
+def show_version(asked: bool) -> None:
+    """Print the version and stop, if it was asked for."""
+    if asked:
+        typer.echo(f"upreel {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def upreel(
+    context: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Super-resolve video: sharper and larger, with sound, subtitles and timing as they were.
+
+    Begin with: upreel upscale in.mp4 out.mp4
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command.
+
+    Args:
+        arguments: what follows the program's name; that of this process without them.
+
+    Returns:
+        The exit status.
+    """
+    set_up_logging()
+    try:
+        status = app(arguments, prog_name="upreel", standalone_mode=False)
+    except UpreelError as error:
+        say(str(error))
+        status = error.exit_status
+    except typer.TyperException as error:
+        say(f"{error.format_message()} See 'upreel --help', 'upreel COMMAND --help'.")
+        status = error.exit_code
+    except KeyboardInterrupt:
+        status = INTERRUPTED
+    except Exception as error:
+        if is_verbose() or os.environ.get("UPREEL_DEBUG"):
+            traceback.print_exc()
+        say(
+            f"unexpected {type(error).__name__}: {error}. This is a mistake in upreel: "
+            "please report it with what the same command prints with -v"
+        )
+        status = 1
+    if status == INTERRUPTED:
+        say("stopped; nothing that is not finished has the name of the result")
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,90 @@
+"""`upreel models`: the networks and weights that ship."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from upreel.cli.console import Verbose
+
+if TYPE_CHECKING:
+    from upreel.models.upscaler import Spec
+    from upreel.models.weights import Weights
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """List the models that ship, with what they cost, what they see and what they reach.
+
+    A name goes to --model: upreel upscale in.mp4 out.mp4 --model swift:clean
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from upreel.models.weights import manifest
+
+    entries = manifest()
+    if as_json:
+        typer.echo(json.dumps([to_json(weights) for weights in entries], indent=2))
+        return
+    table = Table(title="Models: 'bicubic' (a filter, x2 x3 x4) and these networks", box=None)
+    for column in ("model", "scale", "parameters", "sees", "scores", "trained on", "licence"):
+        table.add_column(column, overflow="fold")
+    for weights in entries:
+        header = weights.provenance
+        table.add_row(
+            header.name,
+            f"x{header.scale}",
+            f"{weights.parameters:,}",
+            describe_context(read_spec(weights)),
+            describe_scores(header.scores),
+            header.trained_on,
+            header.licence,
+        )
+    Console().print(table)
+
+
+def read_spec(weights: Weights) -> Spec:
+    """The spec of the network that the weights are for."""
+    from upreel.models.weights import build
+
+    return build(weights.path).spec
+
+
+def describe_context(spec: Spec) -> str:
+    """Which frames a step sees, in words."""
+    frames = " + ".join(
+        f"{count} {name}"
+        for count, name in ((spec.past, "before"), (spec.future, "after"))
+        if count
+    )
+    memory = "what it remembers" if spec.state else ""
+    return ", ".join(filter(None, (spec.color, "1 frame", frames, memory)))
+
+
+def describe_scores(scores: dict[str, dict[str, float]]) -> str:
+    """Each protocol with its figures, on lines of their own."""
+    return "\n".join(
+        f"{protocol}: " + ", ".join(f"{name} {value:g}" for name, value in figures.items())
+        for protocol, figures in scores.items()
+    )
+
+
+def to_json(weights: Weights) -> dict[str, object]:
+    """One file of weights as plain values."""
+    spec = read_spec(weights)
+    return {
+        **weights.provenance.model_dump(),
+        "file": weights.path.name,
+        "bytes": weights.bytes,
+        "sha256": weights.sha256,
+        "parameters": weights.parameters,
+        "color": spec.color,
+        "past": spec.past,
+        "future": spec.future,
+        "recurrent": bool(spec.state),
+    }

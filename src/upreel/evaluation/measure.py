@@ -1,0 +1,109 @@
+"""One measurement of `bench`, in its own process: `python -m upreel.evaluation.measure REQUEST`."""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import av
+import torch
+from av.video.reformatter import VideoReformatter
+
+from upreel.errors import UpreelError
+from upreel.evaluation.bench import LANCZOS, PEER, Case, Timing
+from upreel.inference.pipeline import Options, upscale
+from upreel.inference.precision import choose_device, choose_precision
+from upreel.inference.stages import Stage, Stages
+from upreel.models.compact import Compact
+from upreel.models.upscaler import Upscaler
+from upreel.video.encoding import Encoding
+
+ENCODING = Encoding(codec="libx264", crf=18, preset="veryfast")
+SCALE = 4
+
+
+def measure(case: Case, source: Path) -> Timing:
+    """Enlarge the first frames of a video of the case's size, in this process."""
+    with tempfile.TemporaryDirectory(prefix="upreel-bench-") as folder:
+        target = Path(folder) / "out.mp4"
+        if case.model == LANCZOS:
+            timing = _scale_with_swscale(case, source, target)
+        else:
+            timing = _upscale(case, source, target)
+    return replace(timing, memory=peak_memory())
+
+
+def peak_memory() -> int | None:
+    """The most memory that this process held at a time, in bytes; `None` on Windows."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # Not getrusage: what it tells of a process on Linux includes the one that started it.
+        lines = dict(line.split(":", 1) for line in status.read_text().splitlines())
+        return int(lines["VmHWM"].split()[0]) * 1024
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def _upscale(case: Case, source: Path, target: Path) -> Timing:
+    options = Options(scale=SCALE, encoding=ENCODING, model=case.model)
+    result = upscale(source, target, options, upscaler=_peer() if case.model == PEER else None)
+    return _timing(result.frames, result.seconds, result.stages)
+
+
+def _peer() -> Upscaler:
+    device = choose_device()
+    network = Compact(SCALE, color="luma").eval().requires_grad_(False)
+    network.to(device=device, dtype=choose_precision("auto", device))
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _timing(frames: int, seconds: float, stages: Mapping[Stage, float]) -> Timing:
+    per_frame: dict[str, float] = {name: 1e3 * busy / frames for name, busy in stages.items()}
+    return Timing(frames, seconds, per_frame, None)
+
+
+def _scale_with_swscale(case: Case, source: Path, target: Path) -> Timing:
+    scaler, stages = VideoReformatter(), Stages()
+    width, height = (SCALE * side for side in case.size)
+
+    def lanczos(frame: av.VideoFrame) -> av.VideoFrame:
+        return scaler.reformat(frame, width, height, interpolation="LANCZOS")
+
+    began = time.perf_counter()
+    count = 0
+    with av.open(source) as container, av.open(target, "w") as output:
+        container.streams.video[0].thread_type = "AUTO"
+        options = {"crf": f"{ENCODING.crf}", "preset": f"{ENCODING.preset}"}
+        stream = output.add_stream("libx264", rate=24, options=options)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        encode = stages.timed("encode", stream.encode)
+        enlarge = stages.timed("network", lanczos)
+        for frame in stages.iterate("decode", container.decode(video=0)):
+            output.mux(encode(enlarge(frame)))
+            count += 1
+        output.mux(encode(None))
+    return _timing(count, time.perf_counter() - began, stages.seconds)
+
+
+def main() -> None:
+    """Measure what the request in the first argument asks for, and write it as JSON."""
+    request = json.loads(sys.argv[1])
+    case = Case(**(request["case"] | {"size": tuple(request["case"]["size"])}))
+    try:
+        timing = measure(case, Path(request["source"]))
+    except UpreelError as error:
+        sys.exit(str(error))
+    sys.stdout.write(json.dumps(asdict(timing)) + "\n")
+
+
+if __name__ == "__main__":
+    main()

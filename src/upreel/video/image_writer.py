@@ -1,0 +1,193 @@
+"""Frames into images: a folder of them, a pattern of names, or a single one."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from upreel.core.files import PendingFile, PendingFolder
+from upreel.errors import OutputError, UpreelError, UsageError
+from upreel.video.frame import ColorTags, Frame, PixelLayout
+from upreel.video.images import SUFFIXES
+from upreel.video.output_colors import output_colors
+from upreel.video.reader import Reader
+from upreel.video.target import ImageTarget, image_names, names_like
+
+log = logging.getLogger(__name__)
+
+_WIDE = {".png", ".tif", ".tiff"}  # hold 16 bits
+_ALPHA = {".png", ".webp", ".tif", ".tiff"}
+# Nearly transparent where a format is lossy; files of TIFF and PNG are lossless.
+_QUALITY = {
+    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+    ".jpeg": [cv2.IMWRITE_JPEG_QUALITY, 95],
+    ".webp": [cv2.IMWRITE_WEBP_QUALITY, 95],
+    ".png": [cv2.IMWRITE_PNG_COMPRESSION, 3],
+}
+
+
+class ImageWriter:
+    """Writes every frame as an image, numbered from 1; sound and times have no place there.
+
+    The same interface as `Writer`. PNG and TIFF get 16 bits for sources of more than 8, the
+    others 8. Images are RGB of full range, or gray of full range where the source is gray.
+
+    Attributes:
+        size: width and height of the frames to write.
+        layout: their planes.
+        colors: how these planes are to be coded.
+    """
+
+    size: tuple[int, int]
+    layout: PixelLayout
+    colors: ColorTags
+
+    def __init__(
+        self,
+        target: Path,
+        *,
+        source: Reader,
+        size: tuple[int, int],
+        kind: ImageTarget,
+        overwrite: bool = False,
+    ) -> None:
+        """Choose the layout; nothing is written yet.
+
+        Args:
+            target: folder, pattern or image.
+            source: what the frames are made from, opened.
+            size: width and height.
+            kind: what the target is.
+            overwrite: whether images of these names may be replaced.
+
+        Raises:
+            UsageError: this kind of image cannot be written.
+        """
+        self._target = target
+        self._kind = kind
+        folder, self._names = image_names(target, kind)
+        self._extension = Path(self._names).suffix.lower()
+        if self._extension not in SUFFIXES:
+            raise UsageError(
+                f"Images end in {', '.join(sorted(SUFFIXES))}, not in {self._extension!r}. "
+                f"Name the output accordingly."
+            )
+        video = source.video
+        self.size = size
+        self.layout = PixelLayout(
+            "gray" if video.layout.family == "gray" else "rgb",
+            16 if video.layout.bits > 8 and self._extension in _WIDE else 8,
+            alpha=video.layout.alpha and self._extension in _ALPHA,
+        )
+        self.colors = replace(
+            output_colors(video, self.layout, still=source.media is None), range="pc", siting=None
+        )
+        self._pending: PendingFile | PendingFolder
+        if kind == "image":
+            self._pending = PendingFile(target, overwrite=overwrite)
+        else:
+            self._pending = PendingFolder(
+                folder, overwrite=overwrite, replaces=names_like(self._names)
+            )
+        self._count = 0
+        self._stack = ExitStack()
+        self._warn_of_losses(source)
+
+    def __enter__(self) -> Self:
+        """Make the hidden file or folder.
+
+        Raises:
+            OutputError: the place cannot be written to.
+        """
+        self._stack.enter_context(self._pending)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Remove what `finish` has not completed."""
+        self._stack.close()
+
+    def _warn_of_losses(self, source: Reader) -> None:
+        others = 0 if source.media is None else len(source.media.streams) - 1
+        if others:
+            log.warning(
+                "%d other stream%s (sound, subtitles) left out: images hold none.",
+                others, "s are" if others > 1 else " is",
+            )  # fmt: skip
+        if source.video.layout.alpha and not self.layout.alpha:
+            log.warning("Transparency is left out: %s holds none.", self._extension)
+
+    def write(self, frame: Frame) -> None:
+        """Write a frame as the next image.
+
+        Args:
+            frame: of `size` and `layout`, coded as `colors`.
+
+        Raises:
+            UsageError: a second frame for a single image.
+            OutputError: the disk is full, or something else hinders writing.
+        """
+        if self._kind == "image" and self._count:
+            raise UsageError(
+                f"{self._target} is one image, but the input has more than one frame. Name a "
+                "folder, a pattern such as frames/%05d.png, or a video."
+            )
+        if frame.layout != self.layout or (frame.width, frame.height) != self.size:
+            raise ValueError(
+                f"a frame of {self.size[0]}x{self.size[1]} and {self.layout} was expected, "
+                f"found {frame.width}x{frame.height} and {frame.layout}"
+            )
+        self._count += 1
+        path = self._pending.path
+        if self._kind != "image":
+            path = path / (self._names % self._count)
+        try:
+            path.write_bytes(self._encoded(frame))
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def finish(self, *, partial: bool = False) -> Path:
+        """Give the images their names.
+
+        Args:
+            partial: the frames are not all: the name is `OUT.partial` or `OUT.partial.EXT`.
+
+        Returns:
+            The folder, or the single image.
+
+        Raises:
+            OutputError: no frame was written, or something hinders writing.
+        """
+        if not self._count:
+            raise OutputError(f"Nothing to write to {self._target}: the source has no frame.")
+        return self._pending.commit(partial=partial)
+
+    def _encoded(self, frame: Frame) -> bytes:
+        order = (2, 1, 0, 3)[: len(frame.planes)] if self.layout.family == "rgb" else (0, 1)
+        planes = [frame.planes[index] for index in order[: len(frame.planes)]]
+        pixels: NDArray[np.unsignedinteger] = np.stack(planes, axis=-1)
+        try:
+            done, data = cv2.imencode(self._extension, pixels, _QUALITY.get(self._extension, []))
+        except cv2.error as error:
+            raise OSError(0, f"{error.err} ({self._extension})") from error
+        if not done:
+            raise OSError(0, f"the image cannot be coded as {self._extension}")
+        return bytes(data)
+
+    def _failed(self, error: OSError) -> UpreelError:
+        reason = (error.strerror or str(error)).lower()
+        return OutputError(
+            f"Cannot write {self._target}: {reason}. Make room, or name another place."
+        )

@@ -1,0 +1,59 @@
+"""`upreel upscale`: how its arguments are read, and one run from file to file."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.video.media import write_video
+from upreel.cli import main
+from upreel.cli.upscale import parse_size, parse_time
+from upreel.errors import UsageError
+
+
+def test_a_size_is_two_numbers() -> None:
+    assert parse_size("1920x1080") == (1920, 1080)
+    assert parse_size("2X4") == (2, 4)
+
+
+@pytest.mark.parametrize("text", ["1920", "1920x", "x1080", "-2x4", "a x b", ""])
+def test_another_size_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"expected a size such as 1920x1080, found "):
+        parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("12.5", Fraction(25, 2)), ("1:02", Fraction(62)), ("1:00:00.04", Fraction(90001, 25))],
+)
+def test_a_time_is_exact(text: str, seconds: Fraction) -> None:
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "1::2", "-3", "1/0"])
+def test_another_time_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"expected (seconds or H:MM:SS|a time from)"):
+        parse_time(text)
+
+
+def test_a_file_is_enlarged_and_the_picture_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = write_video(tmp_path / "in.mp4", 4)
+    target, picture = tmp_path / "out.mp4", tmp_path / "out.png"
+    arguments = ["upscale", str(source), str(target), "--scale", "2", "--model", "bicubic"]
+    assert main([*arguments, "--preview", str(picture)]) == 0
+    captured = capsys.readouterr()
+    assert f"{target}: 4 frames of 128x96" in captured.out
+    assert str(picture) in captured.out
+    assert "4/4 frames" in captured.err
+    assert "fps" in captured.err
+    with av.open(str(target)) as container:
+        assert [(frame.width, frame.height) for frame in container.decode(video=0)] == [
+            (128, 96)
+        ] * 4
+    assert main(arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
