@@ -25,14 +25,16 @@ def test_a_short_video_is_repeated_and_scaled(tmp_path: Path) -> None:
     assert frames_of(tmp_path / "out.mp4") == [(32, 24)] * 12
 
 
-def test_a_file_without_frames_is_refused(tmp_path: Path) -> None:
-    write_video(tmp_path / "in.mp4", 1)
+def test_files_without_frames_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "in.mp4").write_bytes(b"no video")
+    with pytest.raises(MediaError, match=r"expected a video in .*in.mp4, but it is damaged"):
+        make_clip(tmp_path / "in.mp4", tmp_path / "out.mp4", (32, 24), frames=2)
     with av.open(tmp_path / "sound.wav", "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
         frame = av.AudioFrame(format="s16", layout="mono", samples=80)
         frame.sample_rate = 8000
         container.mux([*stream.encode(frame), *stream.encode(None)])
-    with pytest.raises(MediaError, match=r"expected a video in .*sound.wav"):
+    with pytest.raises(MediaError, match=r"expected a video in .*sound.wav, found no frame"):
         make_clip(tmp_path / "sound.wav", tmp_path / "out.mp4", (32, 24), frames=2)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 import upreel
@@ -30,6 +30,8 @@ from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.resize import imresize
 from upreel.video.encoding import Encoding
 
+Picture = NDArray[np.uint8] | NDArray[np.uint16]
+
 LOSSLESS = Encoding(codec="ffv1")
 
 
@@ -40,7 +42,7 @@ def bicubic(scale: int = 2, **more: object) -> Options:
     return options
 
 
-def reference(plane: np.ndarray, scale: int, bits: int) -> np.ndarray:
+def reference(plane: Picture, scale: int, bits: int) -> NDArray[np.float64]:
     """Bicubic interpolation of luma, in double precision, rounded to codes."""
     values = imresize(torch.from_numpy(plane.astype(np.float64)), scale).numpy()
     return values.round().clip(0, 2**bits - 1)
@@ -256,12 +258,14 @@ def test_a_stream_that_is_left_early_ends_its_threads(tmp_path: Path) -> None:
     assert threading.active_count() == threads
 
 
-def write_images(folder: Path, count: int, size: tuple[int, int] = (24, 20)) -> list[np.ndarray]:
+def write_images(
+    folder: Path, count: int, size: tuple[int, int] = (24, 20)
+) -> list[NDArray[np.uint8]]:
     folder.mkdir()
     made = []
     for index in range(count):
         planes = picture(index, *size, pixel_format="gbrp")
-        rgb = np.stack([planes[2], planes[0], planes[1]], -1)
+        rgb = np.stack([planes[2], planes[0], planes[1]], -1).astype(np.uint8)
         with av.open(str(folder / f"{index:03d}.png"), "w", format="image2") as out:
             stream = out.add_stream("png", rate=1)
             assert isinstance(stream, av.VideoStream)
@@ -272,9 +276,9 @@ def write_images(folder: Path, count: int, size: tuple[int, int] = (24, 20)) -> 
     return made
 
 
-def read_image(path: Path) -> np.ndarray:
+def read_image(path: Path) -> NDArray[np.uint8]:
     with av.open(str(path)) as container:
-        return next(container.decode(video=0)).to_ndarray(format="rgb24")
+        return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(np.uint8)
 
 
 def test_images_to_images(tmp_path: Path) -> None:
@@ -371,7 +375,7 @@ def test_nothing_to_decode(tmp_path: Path) -> None:
     assert [found.name for found in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def equal_planes(a: Sequence[np.ndarray], b: Sequence[np.ndarray]) -> bool:
+def equal_planes(a: Arrays, b: Arrays) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 

@@ -7,6 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from upreel.inference.planes import Coding, PlaneConverter
 from upreel.models.bicubic import Bicubic
@@ -28,6 +29,10 @@ def converter(source: Coding, target: Coding, *, scale: int = 1) -> PlaneConvert
     )
 
 
+def as_plane(codes: NDArray[np.int64], bits: int) -> Plane:
+    return codes.astype(np.uint8) if bits == 8 else codes.astype(np.uint16)
+
+
 def random_planes(layout: PixelLayout) -> list[Plane]:
     generator = np.random.default_rng(0)
     across, down = layout.subsample
@@ -36,8 +41,8 @@ def random_planes(layout: PixelLayout) -> list[Plane]:
         sizes[1:] = [(SIZE[1] // down, SIZE[0] // across)] * 2
     if layout.alpha:
         sizes.append((SIZE[1], SIZE[0]))
-    kind = np.uint8 if layout.bits == 8 else np.uint16
-    return [generator.integers(0, 2**layout.bits, size, dtype=kind) for size in sizes]
+    codes = [generator.integers(0, 2**layout.bits, size) for size in sizes]
+    return [as_plane(plane, layout.bits) for plane in codes]
 
 
 @pytest.mark.parametrize("family", ["yuv", "gray", "rgb"])
@@ -60,9 +65,8 @@ def test_a_linear_skip_keeps_every_code_of_a_flat_frame(bits: int) -> None:
     layout = PixelLayout("gray", bits)
     coding = Coding.of(layout, ColorTags(), SIZE[1])
     larger, bicubic = converter(coding, coding, scale=4), Bicubic(4)
-    kind = np.uint8 if bits == 8 else np.uint16
     for code in range(0, 2**bits, 1 if bits == 8 else 7):
-        frame = frame_of([np.full((SIZE[1], SIZE[0]), code, kind)], layout)
+        frame = frame_of([as_plane(np.full((SIZE[1], SIZE[0]), code), bits)], layout)
         high, _ = bicubic.step(Window(larger.low(frame)[None, None]), {})
         assert (larger.high(frame, high[0, 0]).planes[0] == code).all()
 

@@ -276,11 +276,13 @@ def with_noise(source: Path, path: Path, *, at: float = 0.5, count: int = 600) -
     return path
 
 
-def write_image(path: Path, arrays: Arrays, pixel_format: str, codec: str) -> Path:
-    """One image; its bytes are what the encoder makes."""
+def write_image(
+    path: Path, arrays: Arrays, pixel_format: str, codec: str, *, width: int | None = None
+) -> Path:
+    """One image; its bytes are what the encoder makes. Give the width of packed pixels."""
     context = av.VideoCodecContext.create(codec, "w")
     assert isinstance(context, av.VideoCodecContext)
-    height, width = arrays[0].shape
+    height, width = arrays[0].shape[0], width or arrays[0].shape[1]
     context.width, context.height, context.pix_fmt = width, height, pixel_format
     context.time_base = Fraction(1, 25)
     frame = as_av_frame(arrays, width, height, pixel_format)

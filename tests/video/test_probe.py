@@ -19,7 +19,7 @@ from upreel.video.probe import VideoInfo, describe, probe
 
 HDR10 = (
     "master-display=G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50):"
-    "max-cll=1000,400:hdr10=1:repeat-headers=1:log-level=none:pools=1"
+    "max-cll=1000,400:hdr10=1:log-level=none:pools=1"
 )
 
 
@@ -142,7 +142,11 @@ def test_interlaced_video_says_which_field_comes_first(
 
 
 def test_the_description_is_plain_json(tmp_path: Path) -> None:
-    info = probe(write_video(tmp_path / "a.mp4", 5, chapters=True, rate=Fraction(30000, 1001)))
+    path = write_video(
+        tmp_path / "a.mp4", 5, chapters=True, rate=Fraction(30000, 1001),
+        time_base=Fraction(1, 30000),
+    )  # fmt: skip
+    info = probe(path)
     read = json.loads(json.dumps(describe(info)))
     assert read["video"]["frame_rate"] == "30000/1001"
     assert read["video"]["layout"] == {
@@ -205,15 +209,18 @@ def test_encrypted_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_frames_that_are_too_large_are_refused_before_they_are_decoded(tmp_path: Path) -> None:
-    path = tmp_path / "large.mkv"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("mjpeg", rate=25)
-        assert isinstance(stream, av.VideoStream)
-        stream.width, stream.height, stream.pix_fmt = 20000, 20000, "yuvj420p"
-        packet = av.Packet(b"\xff\xd8\xff\xd9")
-        packet.stream, packet.pts, packet.dts, packet.is_keyframe = stream, 0, 0, True
-        out.mux(packet)
-    refused(path, "is 20000x20000; at most 16384x16384 can be read")
+    path = write_video(
+        tmp_path / "a.mkv", 1, size=(512, 512), pixel_format="gray", codec="rawvideo"
+    )
+    width, height = (element + b"\x82" for element in (b"\xb0", b"\xba"))  # of Matroska
+    sizes = width + (512).to_bytes(2, "big"), height + (512).to_bytes(2, "big")
+    assert all(path.read_bytes().count(size) == 1 for size in sizes)
+    wide = path.read_bytes().replace(sizes[0], width + (20000).to_bytes(2, "big"))
+    (tmp_path / "wide.mkv").write_bytes(wide)
+    refused(tmp_path / "wide.mkv", "is 20000x512; at most 16384x16384 can be read")
+    (tmp_path / "huge.mkv").write_bytes(wide.replace(sizes[1], height + (20000).to_bytes(2, "big")))
+    with pytest.raises(MediaError, match=r"huge\.mkv .*is unknown or above 16384x16384"):
+        probe(tmp_path / "huge.mkv")
 
 
 def test_a_video_of_one_pixel_is_one(tmp_path: Path) -> None:

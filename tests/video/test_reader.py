@@ -119,7 +119,7 @@ def test_all_bits_of_all_planes_arrive(
 def test_packed_colours_arrive_as_red_green_blue(tmp_path: Path) -> None:
     red, green, blue = (np.full((48, 64), value, np.uint8) for value in (200, 100, 50))
     arrays = (green, blue, red)  # the order of gbrp
-    path = write_video(tmp_path / "a.mkv", [arrays], pixel_format="gbrp", codec="utvideo")
+    path = write_video(tmp_path / "a.avi", [arrays], pixel_format="gbrp", codec="utvideo")
     (frame,) = frames_of(path)
     assert frame.layout == PixelLayout("rgb")
     assert [int(plane[0, 0]) for plane in frame.planes] == [200, 100, 50]

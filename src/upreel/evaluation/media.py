@@ -42,9 +42,13 @@ def make_clip(source: Path, target: Path, size: tuple[int, int], *, frames: int)
 def _repeated(source: Path) -> Iterator[av.VideoFrame]:
     while True:
         found = False
-        with av.open(source) as container:
-            for frame in container.decode(video=0):
-                found = True
-                yield frame
+        try:
+            with av.open(source) as container:
+                video = container.streams.video
+                for frame in container.decode(video[0]) if video else ():
+                    found = True
+                    yield frame
+        except av.FFmpegError as error:
+            raise MediaError(f"expected a video in {source}, but it is damaged: {error}") from error
         if not found:
             raise MediaError(f"expected a video in {source}, found no frame in it")

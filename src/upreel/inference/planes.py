@@ -46,7 +46,12 @@ class Coding:
     @property
     def top(self) -> int:
         """The largest code value."""
-        return 2**self.layout.bits - 1
+        return (1 << self.layout.bits) - 1
+
+    @property
+    def middle(self) -> float:
+        """Chroma of grey, in units of the largest code value."""
+        return (1 << self.layout.bits - 1) / self.top
 
     def offset(self) -> tuple[float, float]:
         """Where the first sample of chroma lies, in luma samples, (vertically, horizontally)."""
@@ -166,8 +171,7 @@ class PlaneConverter:
         """Cb and Cr of the source in the coding inside, on the grid of `target` at `size`."""
         family = self._source.layout.family
         if family == "gray":
-            middle = 2 ** (self._source.layout.bits - 1) / self._source.top
-            return [torch.full(target.plane_size(size), middle)] * 2
+            return [torch.full(target.plane_size(size), self._source.middle)] * 2
         if family == "rgb":
             planes = list(self._inside_of(self._rgb(frame))[1:])
         else:
@@ -220,7 +224,8 @@ def _to_float(plane: Plane, top: int) -> Tensor:
 def _to_codes(values: Tensor, bits: int) -> Plane:
     top = 2**bits - 1
     codes = (values * top).round_().clamp_(0, top)
-    return codes.to(torch.uint8 if bits <= 8 else torch.uint16).contiguous().numpy()
+    plane: Plane = codes.to(torch.uint8 if bits <= 8 else torch.uint16).contiguous().numpy()
+    return plane
 
 
 def _recode(values: Tensor, source: Coding, target: Coding, *, chroma: bool) -> Tensor:
@@ -231,8 +236,7 @@ def _recode(values: Tensor, source: Coding, target: Coding, *, chroma: bool) -> 
     (black, luma, span), (new_black, new_luma, new_span) = code_range(*before), code_range(*after)
     if not chroma:
         return (values - black) * (new_luma / luma) + new_black
-    middle, new_middle = (2 ** (bits - 1) / (2**bits - 1) for _, bits in (before, after))
-    return (values - middle) * (new_span / span) + new_middle
+    return (values - source.middle) * (new_span / span) + target.middle
 
 
 def _resample_chroma(

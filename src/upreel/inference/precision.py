@@ -59,7 +59,8 @@ def fastest(device: torch.device) -> torch.dtype:
 def convolution_seconds(dtype: torch.dtype, device: torch.device) -> float:
     """Time of one 3x3 convolution of 32 to 32 channels on 180x320 pixels: the best of five."""
     convolution = nn.Conv2d(32, 32, 3, padding=1)
-    convolution.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    convolution.to(device=device, dtype=dtype)
+    convolution.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     x = torch.rand(1, 32, 180, 320, dtype=dtype, device=device)
     x = x.contiguous(memory_format=torch.channels_last)
     times = []

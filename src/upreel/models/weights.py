@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from upreel.errors import UsageError, WeightsError
 from upreel.models import upscaler_class
+from upreel.models.bicubic import Bicubic
 from upreel.models.upscaler import Upscaler
 
 MANIFEST = "manifest.json"
@@ -197,7 +198,7 @@ def load(
             f"found {scale}"
         )
     if model == "bicubic":
-        return upscaler_class("bicubic")(scale=scale)
+        return Bicubic(scale)
     path = Path(model) if _is_file(model) else _shipped(_full_name(model), scale)
     return build(path, device=device, dtype=dtype)
 
@@ -220,7 +221,8 @@ def build(
         raise WeightsError(
             f"{path} does not fit the network {provenance.network}: {str(error).splitlines()[-1]}"
         ) from error
-    network.to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    network.to(device=device, dtype=dtype)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return cast(Upscaler, network.eval().requires_grad_(False))
 
 

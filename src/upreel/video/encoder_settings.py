@@ -74,6 +74,18 @@ def open_encoder(context: av.VideoCodecContext, chosen: Plan) -> None:
         ) from error
 
 
+def keeps_aspect(chosen: Plan) -> bool:
+    """Whether the sample aspect ratio can be said: by the codec, or by the container.
+
+    PyAV cannot set the one of Matroska's header.
+    """
+    return chosen.container.muxer in {"mp4", "mov"} or chosen.encoder.name in {
+        "libx264",
+        "libx264rgb",
+        "libx265",
+    }
+
+
 def keeps_hdr(encoder: Encoder) -> bool:
     """Whether HDR10 metadata can be given to an encoder."""
     return encoder.name in {"libx264", "libx265", "libsvtav1"}

@@ -131,6 +131,10 @@ _ENCODER_OF_CODEC = {
 }
 
 
+# Formats of 8-bit RGB that encoders take instead of planes; FFmpeg reorders without loss.
+_INTERLEAVED = {"bgr0": PixelLayout("rgb"), "bgra": PixelLayout("rgb", alpha=True)}
+
+
 def container_of(extension: str) -> Container:
     """The container that an extension means.
 
@@ -178,12 +182,14 @@ def holds(muxer: str, encoder: str) -> bool:
 @lru_cache
 def pixel_formats(encoder: str) -> tuple[str, ...]:
     """The pixel formats that an encoder takes and that frames can be written in."""
-    formats = [found.name for found in av.Codec(encoder, "w").video_formats or ()]
-    return tuple(
-        name
-        for name in formats
-        if layout_of(name) is not None and not name.startswith(("yuvj", "rgb"))
-    ) + tuple(name for name in formats if name == "rgb24")
+    formats = (found.name for found in av.Codec(encoder, "w").video_formats or ())
+    # yuvj420p is yuv420p with a tag of full range, which is said by the tags.
+    return tuple(name for name in formats if encodable(name) and not name.startswith("yuvj"))
+
+
+def encodable(pixel_format: str) -> PixelLayout | None:
+    """The layout of the frames to make for a pixel format, if they can be made."""
+    return _INTERLEAVED.get(pixel_format) or layout_of(pixel_format)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +213,7 @@ class Plan:
     @property
     def layout(self) -> PixelLayout:
         """What frames the encoder takes."""
-        layout = layout_of(self.pixel_format)
+        layout = encodable(self.pixel_format)
         assert layout is not None
         return layout
 
@@ -224,7 +230,7 @@ def plan(extension: str, encoding: Encoding, source: PixelLayout) -> Plan:
         UsageError: an unknown extension, codec or pixel format, or two that do not fit.
     """
     container = container_of(extension)
-    wanted = layout_of(encoding.pixel_format) if encoding.pixel_format else source
+    wanted = encodable(encoding.pixel_format) if encoding.pixel_format else source
     if wanted is None:
         raise UsageError(
             f"The pixel format {encoding.pixel_format!r} is unknown or not planar. "
@@ -272,7 +278,7 @@ def _pixel_format(encoder: Encoder, asked: str | None, source: PixelLayout) -> s
         wanted = replace(wanted, alpha=False, bits=source.bits if source.bits <= 12 else 10)
         if source.family == "rgb":
             wanted = replace(wanted, family="yuv", subsample=(2, 2))
-    return min(choices, key=lambda name: _loss(wanted, layout_of(name)))
+    return min(choices, key=lambda name: _loss(wanted, encodable(name)))
 
 
 def _loss(wanted: PixelLayout, offered: PixelLayout | None) -> tuple[float, ...]:

@@ -234,7 +234,9 @@ def first_frame(
                 reason = _reason(error)
     except av.FFmpegError as error:
         reason = _reason(error)
-    raise MediaError(f"no frame of {name} can be decoded ({reason}); check that it is complete")
+    if context.width == 0:
+        reason = f"the size of its frames is unknown or above {MAX_SIDE}x{MAX_SIDE}"
+    raise MediaError(f"no picture in {name} can be decoded ({reason}); check that it is complete")
 
 
 def _seconds(value: int | None, unit: Fraction | None) -> Fraction | None:

@@ -42,8 +42,32 @@ _log_level = Lock()
 
 def side_data_of(frame: av.VideoFrame, kind: Type) -> bytes | None:
     """The bytes of one kind of side data, a struct of FFmpeg; `None` where there is none."""
-    entries = cast("Iterable[SideData]", frame.side_data)  # a mapping that iterates over values
+    try:
+        entries = cast("Iterable[SideData]", frame.side_data)  # a mapping that iterates over values
+    except ValueError as error:
+        # One kind that PyAV has no name for hides all others: "31 is not a valid Type".
+        unnamed = str(error).split()[0]
+        if not unnamed.isdigit():
+            raise
+        return side_data_of(
+            _filtered(frame, ("sidedata", {"mode": "delete", "type": unnamed})), kind
+        )
     return next((bytes(entry) for entry in entries if entry.type == kind), None)
+
+
+def _filtered(frame: av.VideoFrame, *filters: tuple[str, dict[str, str]]) -> av.VideoFrame:
+    """One frame through filters that need no other."""
+    graph = av.filter.Graph()
+    nodes = (
+        graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
+        ),
+        *(graph.add(name, **options) for name, options in filters),
+        graph.add("buffersink"),
+    )
+    graph.link_nodes(*nodes).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def color_tags_of(frame: av.VideoFrame) -> ColorTags:
@@ -63,23 +87,13 @@ def color_tags_of(frame: av.VideoFrame) -> ColorTags:
 
 def _siting_of(frame: av.VideoFrame) -> Siting | None:
     # PyAV does not show AVFrame.chroma_location; FFmpeg's own showinfo filter prints it.
-    graph = av.filter.Graph()
-    nodes = (
-        graph.add_buffer(
-            width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 25)
-        ),
-        graph.add("sidedata", mode="delete"),
-        graph.add("showinfo", checksum="0"),
-        graph.add("buffersink"),
-    )
-    graph.link_nodes(*nodes).configure()
+    bare = ("sidedata", {"mode": "delete"})  # or showinfo would print it all
     with _log_level:
         level = av.logging.get_level()
         av.logging.set_level(av.logging.INFO)
         try:
             with av.logging.Capture() as lines:
-                graph.vpush(frame)
-                graph.vpull()
+                _filtered(frame, bare, ("showinfo", {"checksum": "0"}))
         finally:
             av.logging.set_level(level)
     found = re.search(r"\bcl:(\w+)", "".join(text for _, _, text in lines))

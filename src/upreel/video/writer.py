@@ -17,7 +17,13 @@ from av.format import Flags as FormatFlags
 from upreel.core.files import PendingFile
 from upreel.errors import OutputError, UpreelError
 from upreel.video.carry import Carrier
-from upreel.video.encoder_settings import encoder_options, keeps_hdr, open_encoder, try_encoder
+from upreel.video.encoder_settings import (
+    encoder_options,
+    keeps_aspect,
+    keeps_hdr,
+    open_encoder,
+    try_encoder,
+)
 from upreel.video.encoding import Encoding, plan
 from upreel.video.frame import ColorTags, Frame, PixelLayout
 from upreel.video.geometry import crop, sample_aspect_ratio, whole_chroma
@@ -185,6 +191,12 @@ class Writer:
             )  # fmt: skip
         if video.layout.alpha and not self.layout.alpha:
             log.warning("Transparency is left out: %s has none.", self._plan.pixel_format)
+        if video.sample_aspect_ratio not in {None, 1} and not keeps_aspect(self._plan):
+            log.warning(
+                "Pixels are %s as wide as high, which %s in a %s file cannot say: players will "
+                "show the picture too wide or too narrow. Name the output .mp4, or choose h264.",
+                video.sample_aspect_ratio, self._plan.encoder.name, self._target.suffix,
+            )  # fmt: skip
         if video.hdr is not None and not keeps_hdr(self._plan.encoder):
             log.warning(
                 "HDR10 metadata is left out: the encoder %s writes none; libx265 does.",

@@ -1,0 +1,68 @@
+"""Draw the package's tree into README.md, each file with the first line of its docstring.
+
+`python scripts/draw_tree.py` rewrites what is between the two markers; a test fails when it is old.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+BEGIN, END = "<!-- tree -->", "<!-- end of tree -->"
+ROWS = (
+    ("errors.py", "core"),
+    ("ops",),
+    ("video", "models"),
+    ("losses", "metrics"),
+    ("inference", "data"),
+    ("evaluation",),
+    ("training",),
+    ("cli",),
+)
+"""Parts of the package from the lowest layer to the highest; what does not exist is left out."""
+
+
+def read_caption(path: Path) -> str:
+    """The first line of a module's docstring, without the full stop."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0].rstrip(".:")
+
+
+def draw_folder(folder: Path) -> list[str]:
+    """The lines of one package: its files, in the order of their names."""
+    caption = read_caption(folder / "__init__.py") if (folder / "__init__.py").exists() else ""
+    lines = [f"├── {folder.name + '/':<25} {caption}".rstrip()]
+    files = [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
+    for path in files:
+        bend = "└──" if path == files[-1] else "├──"
+        lines.append(f"│   {bend} {path.name:<21} {read_caption(path)}")
+    return lines
+
+
+def draw(source: Path) -> str:
+    """The whole tree, bottom layer first, as a block of Markdown."""
+    lines = ["src/upreel/", f"├── {'__init__.py':<25} {read_caption(source / '__init__.py')}"]
+    for path in (source / name for row in ROWS for name in row):
+        if path.suffix:
+            lines.append(f"├── {path.name:<25} {read_caption(path)}")
+        elif any(path.glob("*.py")):
+            lines += draw_folder(path)
+    lines += [
+        f"├── {'weights/':<25} The networks that ship, and their manifest",
+        f"└── {'sample/':<25} The clip of `make demo`, and where its pictures come from",
+    ]
+    return "\n".join(["```text", *lines, "```"])
+
+
+def main() -> None:
+    """Rewrite the README."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    tree = draw(ROOT / "src" / "upreel")
+    readme.write_text(f"{before}{BEGIN}\n{tree}\n{END}{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
