@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -57,3 +61,20 @@ def test_a_file_is_enlarged_and_the_picture_drawn(
         ] * 4
     assert main(arguments) == 2
     assert "--overwrite" in capsys.readouterr().err
+
+
+def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", 60, size=(320, 240))
+    code = "import sys; from upreel.cli import main; sys.exit(main())"
+    arguments = ["upscale", str(source), str(tmp_path / "out.mp4"), "--model", "bicubic"]
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True
+    ) as process:
+        while len(list(tmp_path.iterdir())) == 1 and process.poll() is None:
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate()
+    assert process.returncode == 130, error
+    assert error.strip().startswith("upreel: stopped")
+    assert "Traceback" not in error
+    assert list(tmp_path.iterdir()) == [source]

@@ -8,7 +8,6 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from upreel.errors import UsageError
-from upreel.evaluation.baselines import find_baselines
 from upreel.evaluation.evaluate import check_fit, score_all
 from upreel.evaluation.pairs import Pair
 from upreel.evaluation.protocols import find_protocol
@@ -91,16 +90,6 @@ def test_an_upscaler_that_is_given_twice_runs_once() -> None:
     first, second = score_all([replay, replay], PAIR, PROTOCOL)
     assert first == second
     assert replay.steps == 3
-
-
-def test_baselines_are_aligned_where_the_degradation_shifts() -> None:
-    plain = find_baselines(find_protocol("val-bi-y8"))
-    shifted = find_baselines(find_protocol("val-bd-duf-y8"))
-    assert plain["bicubic"] is plain["bicubic aligned"]
-    assert list(shifted)[:2] == ["bicubic", "bicubic aligned"]
-    ramp = torch.arange(64.0).expand(64, 64)[None, None, None] / 64
-    enlarged, _ = shifted["bicubic aligned"].step(Window(ramp[..., ::4, ::4]), {})
-    assert torch.allclose(enlarged[..., 12:-12], ramp[..., 12:-12], atol=1e-6)
 
 
 @pytest.mark.parametrize("upscaler", [Bicubic(4), Compact(2, color="rgb", channels=4, layers=1)])

@@ -20,7 +20,9 @@ REPORT = Report(
 
 def test_means_are_over_clips() -> None:
     row = REPORT["bicubic"]
-    assert (row.psnr, row.ssim, row.tof) == (30.0, pytest.approx(0.7), 1.5)
+    assert row.psnr == 30
+    assert row.ssim == pytest.approx(0.7)
+    assert row.tof == 1.5
 
 
 def test_gains_are_of_the_means() -> None:
@@ -34,8 +36,7 @@ def test_an_unknown_row_is_refused() -> None:
 
 
 def test_the_table_names_the_protocol_and_holds_every_figure() -> None:
-    console = Console(width=200, record=True, file=None, quiet=False)
-    with console.capture() as capture:
+    with (console := Console(width=200)).capture() as capture:
         console.print(REPORT.to_table())
     text = capture.get()
     assert "val-bi-y8 x4" in text

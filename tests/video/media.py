@@ -93,6 +93,7 @@ def write_video(  # noqa: PLR0912, PLR0915 - one long list of what a file may ha
     rotation: int | None = None,
     color: tuple[int, int, int, int] | None = None,
     interlaced: bool = False,
+    bottom_first: bool = False,
     audio: bool = False,
     subtitles: bool = False,
     attachment: bytes | None = None,
@@ -118,7 +119,8 @@ def write_video(  # noqa: PLR0912, PLR0915 - one long list of what a file may ha
         sample_aspect_ratio: written by the encoder.
         rotation: degrees of a display matrix.
         color: range, matrix, primaries, transfer as FFmpeg's numbers.
-        interlaced: encode as interlaced, top field first.
+        interlaced: encode as interlaced, each frame flagged.
+        bottom_first: which field of an interlaced frame is the earlier one.
         audio: add a tone of the same length.
         subtitles: add `SUBTITLES` as SubRip (Matroska) or mov_text (mp4).
         attachment: add a font with these bytes (Matroska).
@@ -184,6 +186,8 @@ def write_video(  # noqa: PLR0912, PLR0915 - one long list of what a file may ha
             frame.pts = round(index * tick) if pts is None else pts[index]
             frame.time_base = time_base
             frame.duration = round(tick) if durations is None else durations[index]
+            if interlaced:
+                frame = _flagged(frame, "bff" if bottom_first else "tff")
             if color is not None:
                 frame.color_range, frame.colorspace = color[:2]
                 frame.color_primaries, frame.color_trc = color[2:]
@@ -200,6 +204,21 @@ def write_video(  # noqa: PLR0912, PLR0915 - one long list of what a file may ha
             packet.is_keyframe = True
             out.mux(packet)
     return path
+
+
+def _flagged(frame: av.VideoFrame, order: str) -> av.VideoFrame:
+    """The frame with the flags of interlaced video, which PyAV cannot set."""
+    graph = av.filter.Graph()
+    nodes = (
+        graph.add_buffer(
+            width=frame.width, height=frame.height, format=frame.format, time_base=frame.time_base
+        ),
+        graph.add("setfield", mode=order),
+        graph.add("buffersink"),
+    )
+    graph.link_nodes(*nodes).configure()
+    graph.vpush(frame)
+    return graph.vpull()
 
 
 def _add_audio(out: av.container.OutputContainer) -> av.AudioStream:

@@ -1,4 +1,4 @@
-"""What the tests of writing share: a file read and written again, and what plain PyAV says of it."""
+"""What the tests of writing share: a file written again, and what plain PyAV says of it."""
 
 from __future__ import annotations
 

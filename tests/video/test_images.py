@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from tests.video.media import Arrays, picture, with_orientation, write_image, write_video
 from upreel.errors import MediaError
-from upreel.video.frame import Frame, PixelLayout
+from upreel.video.frame import Frame, PixelLayout, Plane
 from upreel.video.images import find_images, is_image_source
 from upreel.video.reader import Reader
 
@@ -113,13 +115,20 @@ def test_grey_images_keep_their_values(
     np.testing.assert_array_equal(frame.planes[0], arrays[0])
 
 
-def test_sixteen_bits_of_a_png_are_sixteen_bits(tmp_path: Path) -> None:
-    values = np.random.default_rng(0).integers(0, 65536, (6, 8 * 3)).astype(np.uint16)
-    path = write_image(tmp_path / "a.png", (values[:, :8],), "gray16be", "png")
+@pytest.mark.parametrize(
+    ("stored", "layout"),
+    [("gray16be", PixelLayout("gray", 16)), ("rgb48be", PixelLayout("rgb", 16))],
+)
+def test_sixteen_bits_of_a_png_are_sixteen_bits(
+    tmp_path: Path, stored: str, layout: PixelLayout
+) -> None:
+    count = 3 if layout.family == "rgb" else 1
+    values = np.random.default_rng(0).integers(0, 65536, (6, 8, count)).astype(np.uint16)
+    path = tmp_path / "a.png"
+    write_image(path, (values.byteswap().reshape(6, -1),), stored, "png", width=8)
     (frame,) = read(path)
-    assert frame.layout == PixelLayout("gray", 16)
-    # The encoder was given little-endian numbers under a big-endian name.
-    np.testing.assert_array_equal(frame.planes[0], values[:, :8].byteswap())
+    assert frame.layout == layout
+    np.testing.assert_array_equal(np.stack(frame.planes, axis=-1), values)
 
 
 def test_jpegs_keep_their_planes_and_their_range(tmp_path: Path) -> None:
@@ -138,7 +147,7 @@ def test_webp_is_read(tmp_path: Path) -> None:
     assert np.abs(frame.planes[0].astype(int) - arrays[0]).mean() < 4
 
 
-ORIENTED = {
+ORIENTED: dict[int, Callable[[Plane], Plane]] = {
     1: lambda image: image,
     2: lambda image: image[:, ::-1],
     3: lambda image: image[::-1, ::-1],
@@ -218,3 +227,26 @@ def test_an_animated_gif_is_a_video_with_its_own_timing(tmp_path: Path) -> None:
     ]  # fmt: skip
     assert [frame.duration for frame in frames][:3] == [10, 5, 25]
     assert frames[0].layout == PixelLayout("rgb", alpha=True)
+
+
+def test_a_transparent_gif_has_its_alpha(tmp_path: Path) -> None:
+    frame = av.VideoFrame(16, 8, "pal8")
+    indices = np.arange(16 * 8).reshape(8, 16) % 2
+    pixels = np.zeros((8, frame.planes[0].line_size), np.uint8)
+    pixels[:, :16] = indices
+    frame.planes[0].update(pixels.tobytes())
+    palette = np.zeros((256, 4), np.uint8)  # B, G, R, A
+    palette[1] = 50, 100, 200, 255
+    frame.planes[1].update(palette.tobytes())
+    path = tmp_path / "a.gif"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("gif", rate=10)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 16, 8, "pal8"
+        frame.pts, frame.time_base = 0, Fraction(1, 10)
+        out.mux([*stream.encode(frame), *stream.encode(None)])
+    (shown,) = read(path)
+    assert shown.layout == PixelLayout("rgb", alpha=True)
+    np.testing.assert_array_equal(shown.planes[3], indices * 255)
+    for plane, value in zip(shown.planes, (200, 100, 50), strict=False):
+        np.testing.assert_array_equal(plane[indices == 1], value)

@@ -113,7 +113,7 @@ def test_full_range_of_jpeg_formats_is_a_tag(tmp_path: Path) -> None:
 
 def test_hdr10_side_data_are_read(tmp_path: Path) -> None:
     path = write_video(
-        tmp_path / "a.mp4", 2, pixel_format="yuv420p10le", codec="libx265",
+        tmp_path / "a.mp4", 8, pixel_format="yuv420p10le", codec="libx265",
         options={"x265-params": HDR10}, color=(1, 9, 9, 16),
     )  # fmt: skip
     fifty_thousandth = Fraction(1, 50000)
@@ -129,13 +129,11 @@ def test_hdr10_side_data_are_read(tmp_path: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("order", "expected"), [("tff", "top"), ("bff", "bottom")])
+@pytest.mark.parametrize(("bottom_first", "expected"), [(False, "top"), (True, "bottom")])
 def test_interlaced_video_says_which_field_comes_first(
-    tmp_path: Path, order: str, expected: str
+    tmp_path: Path, bottom_first: bool, expected: str
 ) -> None:
-    path = write_video(
-        tmp_path / "a.mp4", 3, interlaced=True, options={"x264-params": f"{order}=1"}
-    )
+    path = write_video(tmp_path / "a.mp4", 3, interlaced=True, bottom_first=bottom_first)
     video = video_of(path)
     assert video.interlaced
     assert video.field_order == expected

@@ -1,27 +1,24 @@
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
+from av.sidedata.sidedata import SideData
 
 from tests.video.media import decoded, write_video
 from tests.video.rewriting import (
-    FAST,
     frame_planes,
     frame_times,
     of_kind,
     rewrite,
     tracks,
 )
-from upreel.errors import OutputError, UsageError
+from upreel.errors import UsageError
 from upreel.video.encoding import Encoding
 from upreel.video.image_writer import ImageWriter
 from upreel.video.reader import Reader
@@ -176,7 +173,8 @@ def test_hdr10_is_kept(tmp_path: Path, encoding: Encoding, codec: str, pixel_for
     def light(path: Path) -> tuple[bytes, np.ndarray[tuple[int], np.dtype[np.float64]]]:
         with av.open(str(path)) as container:
             frame = next(container.decode(video=0))
-            data = {side.type.name: bytes(side) for side in frame.side_data}
+            sides = cast("list[SideData]", list(frame.side_data))
+            data = {side.type.name: bytes(side) for side in sides}
             pairs = np.frombuffer(data["MASTERING_DISPLAY_METADATA"][:80], np.int32).reshape(10, 2)
             return data["CONTENT_LIGHT_LEVEL"][:8], pairs[:, 0] / pairs[:, 1]
 

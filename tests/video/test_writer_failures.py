@@ -17,6 +17,7 @@ from upreel.errors import OutputError
 from upreel.video.reader import Reader
 from upreel.video.writer import Writer
 
+
 def test_a_failure_leaves_no_trace(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", 30, audio=True)
     target = tmp_path / "out" / "out.mp4"

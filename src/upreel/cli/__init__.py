@@ -1,12 +1,13 @@
 """The command line: arguments in, one line on stderr and an exit status where something is wrong.
 
-Exit status: 0 done, 1 failed, 2 asked for something that cannot be, 130 stopped by Ctrl-C. Commands
-import what they need when they run, so that `upreel --help` answers at once.
+Exit status: 0 done, 1 failed, 2 asked for something that cannot be, 130 stopped by Ctrl-C, 143 by
+SIGTERM. Commands import what they need when they run, so that `upreel --help` answers at once.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 from typing import Annotated
 
@@ -23,6 +24,17 @@ from upreel.cli.upscale import upscale
 from upreel.errors import UpreelError
 
 INTERRUPTED = 130
+TERMINATED = 143
+
+
+class Terminated(KeyboardInterrupt):
+    """Another process asked this one to end; it cleans up as after Ctrl-C."""
+
+
+def terminate(signal_number: int, frame: object) -> None:
+    """Handle SIGTERM."""
+    raise Terminated
+
 
 app = typer.Typer(
     add_completion=False,
@@ -70,6 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status.
     """
     set_up_logging()
+    signal.signal(signal.SIGTERM, terminate)
     try:
         status = app(arguments, prog_name="upreel", standalone_mode=False)
     except UpreelError as error:
@@ -78,6 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
     except typer.TyperException as error:
         say(f"{error.format_message()} See 'upreel --help', 'upreel COMMAND --help'.")
         status = error.exit_code
+    except Terminated:
+        status = TERMINATED
     except KeyboardInterrupt:
         status = INTERRUPTED
     except Exception as error:
@@ -88,6 +103,6 @@ def main(arguments: list[str] | None = None) -> int:
             "please report it with what the same command prints with -v"
         )
         status = 1
-    if status == INTERRUPTED:
+    if status in {INTERRUPTED, TERMINATED}:
         say("stopped; nothing that is not finished has the name of the result")
     return status if isinstance(status, int) else 0

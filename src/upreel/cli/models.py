@@ -31,20 +31,24 @@ def models(
     if as_json:
         typer.echo(json.dumps([to_json(weights) for weights in entries], indent=2))
         return
-    table = Table(title="Models: 'bicubic' (a filter, x2 x3 x4) and these networks", box=None)
-    for column in ("model", "scale", "parameters", "sees", "scores", "trained on", "licence"):
-        table.add_column(column, overflow="fold")
+    table = Table(title="'bicubic' (a filter, x2 x3 x4) and:", title_justify="left", box=None)
+    table.add_column("model", no_wrap=True)
+    for column in ("scale", "parameters", "file"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("sees", "scores", "licence"):
+        table.add_column(column)
     for weights in entries:
         header = weights.provenance
         table.add_row(
             header.name,
             f"x{header.scale}",
             f"{weights.parameters:,}",
+            f"{weights.bytes / 1000:.0f} kB",
             describe_context(read_spec(weights)),
             describe_scores(header.scores),
-            header.trained_on,
             header.licence,
         )
+    table.caption = "What each was trained on, and its recipe: upreel models --json"
     Console().print(table)
 
 

@@ -140,7 +140,9 @@ def _read_luma(clip: Clip, frames: int) -> Iterator[Tensor]:
 
 def _luma(frame: Frame, *, full: bool) -> Tensor:
     top = 2**frame.layout.bits - 1
-    planes = [torch.from_numpy(plane.astype(np.float32)) / top for plane in frame.planes]
+    planes: list[Tensor] = [
+        torch.from_numpy(plane.astype(np.float32)) / top for plane in frame.planes
+    ]
     if frame.layout.family == "rgb":
         return rgb_to_ycbcr(torch.stack(planes[:3]), "smpte170m", "tv", 8)[:1]
     black, span, _ = code_range("tv", 8)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def stream(
     precision: Precision = "auto",
     tile: int | None = None,
     keep_going: bool = False,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Enlarge a video and hand out its frames, in order, in the pixel layout of the source.
 
     The keywords are the fields of `upreel.inference.pipeline.Options`.

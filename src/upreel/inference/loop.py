@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -69,7 +69,7 @@ def enlarge(
     begins_scene: Callable[[T], bool] = lambda label: False,
     ahead: int = 0,
     stages: Stages | None = None,
-) -> Iterator[tuple[T, Tensor]]:
+) -> Generator[tuple[T, Tensor], None, None]:
     """Enlarge a stream of frames.
 
     Args:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -160,16 +161,15 @@ def upscale(
             preview = Preview(reader.frames) if options.preview else None
             began = time.perf_counter()
             count = 0
-            pairs = prefetch(_enlarged(reader, job, coding, writer.size, stages), depth=2)
-            try:
+            write = stages.timed("encode", writer.write)
+            results = _enlarged(reader, job, coding, writer.size, stages)
+            with closing(prefetch(results, depth=2)) as pairs:
                 for before, after in pairs:
-                    stages.timed("encode", writer.write)(after)
+                    write(after)
                     count += 1
                     if preview:
                         preview.offer(before, after)
                     progress(Progress(count, reader.frames, time.perf_counter() - began))
-            finally:
-                pairs.close()
             if not count:
                 raise MediaError(reader.damage or f"no frame of {source} could be decoded")
             partial = reader.damage is not None and not options.keep_going
@@ -188,7 +188,7 @@ def upscale(
 
 def stream(
     source: str | Path, options: Options | None = None, *, upscaler: Upscaler | None = None
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Enlarge a video and hand out its frames, one by one, in the pixel layout of the source.
 
     Raises:
@@ -200,12 +200,10 @@ def stream(
     with _open(source, options) as reader:
         job = _plan(reader, options, upscaler)
         coding, size = job.source_coding(reader), job.geometry.size
-        pairs = prefetch(_enlarged(reader, job, coding, size, Stages()), depth=2)
-        try:
+        results = _enlarged(reader, job, coding, size, Stages())
+        with closing(prefetch(results, depth=2)) as pairs:
             for _, frame in pairs:
                 yield frame
-        finally:
-            pairs.close()
         if reader.damage and not options.keep_going:
             raise DamagedError(reader.damage)
 
@@ -261,16 +259,23 @@ def _enlarged(
         target_size=size,
     )
     low, high = stages.timed("to tensor", converter.low), converter.high
-    frames = prefetch(stages.iterate("decode", mark_cuts(reader)), depth=4)
-    try:
-        lows = ((frame, low(frame)) for frame in frames)
-        pairs = enlarge(
-            job.upscaler, lows, begins_scene=lambda frame: frame.cut, ahead=2, stages=stages
+    with ExitStack() as stack:  # closed from the last to the first: a thread before what it reads
+        frames = stack.enter_context(
+            closing(prefetch(stages.iterate("decode", mark_cuts(reader)), depth=4))
+        )
+        pairs = stack.enter_context(
+            closing(
+                enlarge(
+                    job.upscaler,
+                    ((frame, low(frame)) for frame in frames),
+                    begins_scene=lambda frame: frame.cut,
+                    ahead=2,
+                    stages=stages,
+                )
+            )
         )
         for frame, enlarged in pairs:
             began = time.perf_counter()
             pair = frame, high(frame, enlarged)
             stages.add("to frame", time.perf_counter() - began)
             yield pair
-    finally:
-        frames.close()

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _LOSSLESS_SOUND = {"flac", "alac"}
+_LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
 _PICTURES = {"mjpeg": "image/jpeg", "png": "image/png", "bmp": "image/bmp", "webp": "image/webp"}
 
 
@@ -38,7 +39,12 @@ class Carrier:
     """The other streams of a file, chapters and tags.
 
     To be used in this order: `add_streams`, `begin`, `carry_until` any number of times, `finish`.
+
+    Attributes:
+        read_until: seconds of the source that have been carried.
     """
+
+    read_until: Fraction
 
     def __init__(
         self, path: Path, container: Container, *, extension: str, video_index: int, audio: bool
@@ -65,7 +71,7 @@ class Carrier:
         self._packets: Iterator[Packet] = iter(())
         self._waiting: Packet | None = None
         self._cut = Cut()
-        self._read_until = Fraction(0)
+        self.read_until = Fraction(0)
 
     def __enter__(self) -> Self:
         return self
@@ -78,7 +84,7 @@ class Carrier:
         self._stack.close()
 
     def add_streams(
-        self, out: av.container.OutputContainer, add_video: Callable[[], None], cut: Cut
+        self, out: av.container.OutputContainer, add_video: Callable[[], Stream], cut: Cut
     ) -> None:
         """Add what a header holds: streams, the video in its place, tags, chapters, attachments.
 
@@ -94,7 +100,9 @@ class Carrier:
             out.set_chapters(chapters)
         for stream in self._source.streams:
             if stream.index == self._video_index:
-                add_video()
+                added = add_video()
+                added.metadata.update(stream_tags(stream.metadata, self._container.muxer))
+                added.disposition = stream.disposition
             elif stream.type != "audio" or self._audio:
                 self._add(out, stream)
 
@@ -105,6 +113,8 @@ class Carrier:
             self._add_cover(out, stream)
         elif self._holds(stream):
             added = out.add_stream_from_template(stream, opaque=True)
+            if isinstance(added, av.AudioStream):
+                _name_layout(added.codec_context)
             self._register(stream, added, PacketCopy(stream, added))
         elif isinstance(stream, DataStream):
             self._leave_out_data(stream)
@@ -146,7 +156,7 @@ class Carrier:
             kind = _PICTURES[codec]
             name = stream.metadata.get("filename", f"cover.{kind.removeprefix('image/')}")
             out.add_attachment(name, kind, data)
-        elif data and self._container.muxer in {"mp4", "mov"} and self._holds(stream):
+        elif data and self._container.muxer == "mp4" and self._holds(stream):
             added = out.add_stream_from_template(stream, opaque=True)
             added.disposition = Disposition.attached_pic
             added.metadata.update(stream_tags(stream.metadata, self._container.muxer))
@@ -235,7 +245,7 @@ class Carrier:
                 return
             for made in self._routes[packet.stream.index].convert(packet, self._cut):
                 self._out.mux(made)
-            self._read_until = max(self._read_until, now or self._read_until)
+            self.read_until = max(self.read_until, now or self.read_until)
 
     def finish(self, until: Fraction | None) -> None:
         """Write what is left.
@@ -260,7 +270,7 @@ class Carrier:
         except av.FFmpegError as error:
             log.warning(
                 "%s is damaged: its other streams end at %.1f s (%s).",
-                self._path, float(self._read_until), (error.strerror or str(error)).lower(),
+                self._path, float(self.read_until), (error.strerror or str(error)).lower(),
             )  # fmt: skip
             self._packets = iter(())
         return None
@@ -270,6 +280,13 @@ def _codec_of(stream: Stream) -> str | None:
     """The name of the codec; `None` where FFmpeg has no decoder, which PyAV's types leave out."""
     context = cast("av.CodecContext | None", stream.codec_context)
     return None if context is None else context.codec.canonical_name
+
+
+def _name_layout(context: av.AudioCodecContext) -> None:
+    """Say which channels there are where the source only counts them: mp4 wants that of PCM."""
+    count = context.layout.nb_channels
+    if context.layout.name == f"{count} channels" and count in _LAYOUTS:
+        context.layout = _LAYOUTS[count]
 
 
 def _is_text(stream: SubtitleStream) -> bool:

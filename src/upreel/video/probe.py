@@ -16,7 +16,7 @@ from upreel.errors import MediaError
 from upreel.video.frame import ColorTags, PixelLayout
 from upreel.video.hdr import Hdr, hdr_of
 from upreel.video.pixels import canonical, layout_of
-from upreel.video.tags import color_tags_of
+from upreel.video.tags import color_tags_of, first_field_of
 
 MAX_SIDE = 16384
 """Frames wider or higher than this are refused."""
@@ -267,8 +267,8 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
     ratio = stream.sample_aspect_ratio
     average, base = stream.average_rate, stream.base_rate
     field_order = _FIELD_ORDERS.get(stream.codec_context.field_order)
-    if frame.interlaced_frame and field_order in {None, "progressive"}:
-        field_order = "top"
+    if frame.interlaced_frame:  # the frames know better than the header
+        field_order = first_field_of(frame)
     first = frame.pts if frame.pts is not None else stream.start_time
     return VideoInfo(
         index=stream.index,

@@ -106,8 +106,7 @@ class Reader:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Forget the input; files are open only during an iteration."""
-        self._images = None
+        """Nothing to close: files are open only during an iteration."""
 
     @property
     def start(self) -> Fraction | None:

@@ -85,9 +85,19 @@ def color_tags_of(frame: av.VideoFrame) -> ColorTags:
     )
 
 
+def first_field_of(frame: av.VideoFrame) -> Literal["top", "bottom"]:
+    """Which field of an interlaced frame is the earlier one."""
+    return "bottom" if re.search(r"\bi:B\b", _shown(frame)) else "top"
+
+
 def _siting_of(frame: av.VideoFrame) -> Siting | None:
-    # PyAV does not show AVFrame.chroma_location; FFmpeg's own showinfo filter prints it.
-    bare = ("sidedata", {"mode": "delete"})  # or showinfo would print it all
+    found = re.search(r"\bcl:(\w+)", _shown(frame))
+    return _SITINGS.get(found[1]) if found else None
+
+
+def _shown(frame: av.VideoFrame) -> str:
+    """What FFmpeg's showinfo prints of a frame: some of it PyAV does not show."""
+    bare = ("sidedata", {"mode": "delete"})  # or all side data would be printed
     with _log_level:
         level = av.logging.get_level()
         av.logging.set_level(av.logging.INFO)
@@ -96,5 +106,4 @@ def _siting_of(frame: av.VideoFrame) -> Siting | None:
                 _filtered(frame, bare, ("showinfo", {"checksum": "0"}))
         finally:
             av.logging.set_level(level)
-    found = re.search(r"\bcl:(\w+)", "".join(text for _, _, text in lines))
-    return _SITINGS.get(found[1]) if found else None
+    return "".join(text for _, _, text in lines)

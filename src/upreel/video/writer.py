@@ -314,7 +314,7 @@ class Writer:
             return Cut(None, end, ticks(media.start, self._time_base) * self._time_base)
         return Cut(None, end)
 
-    def _add_video(self) -> None:
+    def _add_video(self) -> av.VideoStream:
         assert self._out is not None
         video, chosen = self._source.video, self._plan
         rate = video.frame_rate or DEFAULT_RATE
@@ -340,6 +340,7 @@ class Writer:
         if video.rotation:
             stream.set_display_rotation(video.rotation)
         self._stream = stream
+        return stream
 
     def _encodable(self, frame: Frame) -> av.VideoFrame:
         width, height = self.size
