@@ -47,13 +47,14 @@ def test_runs_take_turns_and_medians_are_shown(tmp_path: Path) -> None:
         sizes = frames_of(clip)
         asked.append((case.model, sizes[0], len(sizes)))
         took = seconds[case.model].pop(0)
-        return Timing(len(sizes), took, {"network": took}, int(took * 1e6))
+        return Timing(len(sizes), took, {"network": took}, int(took * 1e6), 2 * took)
 
     cases = [Case("a", (64, 48), 4), Case("compact", (64, 48), 2)]
     measured = bench(cases, tmp_path / "in.mp4", repetitions=3, run=run)
     assert asked == [("a", (64, 48), 4), ("compact", (64, 48), 2)] * 3
     timing = measured[0][1]
-    assert (timing.seconds, timing.fps, timing.stages) == (2.0, 2.0, {"network": 2.0})
+    assert (timing.seconds, timing.cpu, timing.fps) == (2.0, 4.0, 2.0)
+    assert timing.stages == {"network": 2.0}
     assert timing.memory == 9_000_000
     rows = json.loads(to_json(measured))
     assert [row["fps"] for row in rows] == [2.0, 0.25]
@@ -69,6 +70,7 @@ def test_a_process_measures_itself_apart(tmp_path: Path) -> None:
     own = peak_memory()
     del ballast
     assert timing.frames == 6
+    assert timing.cpu > 0
     assert {"decode", "network", "encode"} <= set(timing.stages)
     if timing.memory is not None and own is not None:
         assert 50e6 < timing.memory < own - 100e6

@@ -8,7 +8,7 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from upreel.errors import UsageError
-from upreel.evaluation.evaluate import check_fit, score_all
+from upreel.evaluation.evaluate import check_fit, score_clip
 from upreel.evaluation.pairs import Pair
 from upreel.evaluation.protocols import find_protocol
 from upreel.models.bicubic import Bicubic
@@ -44,7 +44,7 @@ PAIR = Pair("clip", [frame[:, ::2, ::2] for frame in HIGH], HIGH)
 
 
 def test_the_truth_itself_scores_best() -> None:
-    (score,) = score_all([Replay(HIGH)], PAIR, PROTOCOL)
+    (score,) = score_clip([Replay(HIGH)], PAIR, PROTOCOL)
     assert score.psnr == float("inf")
     assert score.ssim == pytest.approx(1)
     assert score.tof == 0
@@ -52,7 +52,7 @@ def test_the_truth_itself_scores_best() -> None:
 
 def test_scores_are_means_over_frames_not_of_pooled_errors() -> None:
     outputs = [(high + e / 255).clamp(0, 1) for high, e in zip(HIGH, (40, 5, 1), strict=True)]
-    (score,) = score_all([Replay(outputs)], PAIR, PROTOCOL)
+    (score,) = score_clip([Replay(outputs)], PAIR, PROTOCOL)
     expected = [
         peak_signal_noise_ratio(  # type: ignore[no-untyped-call]
             high[:, 8:-8, 8:-8].numpy(), output[:, 8:-8, 8:-8].numpy(), data_range=1
@@ -66,13 +66,13 @@ def test_outputs_are_rounded_and_clipped_to_8_bits() -> None:
     white = torch.ones(1, 40, 40)
     outputs = [white + 0.3, white - 0.4 / 255]
     pair = Pair("white", [white[:, ::2, ::2]] * 2, [white] * 2)
-    (score,) = score_all([Replay(outputs)], pair, PROTOCOL)
+    (score,) = score_clip([Replay(outputs)], pair, PROTOCOL)
     assert score.psnr == float("inf")
 
 
 def test_things_that_move_elsewhere_show_in_tof_alone() -> None:
     still = [HIGH[0]] * 3
-    (moved,) = score_all([Replay(still)], PAIR, PROTOCOL)
+    (moved,) = score_clip([Replay(still)], PAIR, PROTOCOL)
     assert moved.tof == pytest.approx(2, abs=0.3)
 
 
@@ -81,13 +81,13 @@ def test_the_border_does_not_count() -> None:
     for output in outputs:
         output[:, :8] = 0
         output[:, :, -8:] = 1
-    (score,) = score_all([Replay(outputs)], PAIR, PROTOCOL)
+    (score,) = score_clip([Replay(outputs)], PAIR, PROTOCOL)
     assert score.psnr == float("inf")
 
 
 def test_an_upscaler_that_is_given_twice_runs_once() -> None:
     replay = Replay(HIGH)
-    first, second = score_all([replay, replay], PAIR, PROTOCOL)
+    first, second = score_clip([replay, replay], PAIR, PROTOCOL)
     assert first == second
     assert replay.steps == 3
 

@@ -1,21 +1,23 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import av
 import cv2
 import numpy as np
 import pytest
-import torch
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
+from torch import Tensor
 
 from tests.video.media import decoded, write_video
 from upreel.errors import MediaError
-from upreel.evaluation.pairs import Clip, degrade, find_clips, read_pair
-from upreel.evaluation.protocols import Protocol, find_protocol
+from upreel.evaluation.pairs import Clip, find_clips, read_pair
+from upreel.evaluation.protocols import find_protocol
 
+BD = "val-bd-duf-y8"
 INDEX = """split\tname\tkind\tframes\twidth\theight\tfps\tMB\thalve\tlicence\tsource\tsha256_16
 train\ta.mp4\tvideo\t3\t64\t48\t25\t0\t2\tCC0\tsomebody\t-
 val\tb.mp4\tvideo\t3\t64\t48\t25\t0\t1\tMIT\tsomebody else\t-
@@ -50,7 +52,7 @@ def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
 
 def test_luma_of_a_video_is_the_decoders_own(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 5, size=(50, 36))
-    pair = read_pair(Clip("a", path), Protocol("val-bi-y8", "bi", 4, frames=3))
+    pair = read_pair(Clip("a", path), replace(find_protocol("val-bi-y8"), frames=3))
     assert len(pair.low) == len(pair.high) == 3
     assert pair.low[0].shape == (1, 9, 12)
     for high, (_, planes) in zip(pair.high, decoded(path), strict=False):
@@ -86,35 +88,46 @@ def test_halve_reduces_before_anything_else(tmp_path: Path) -> None:
     assert np.abs(pair.high[0][0].numpy() * 255 - blocks).mean() < 2
 
 
-def test_bd_samples_the_first_pixel_of_each_block() -> None:
-    high = codes(2, 40, 48)
+def write_images(folder: Path, clip: NDArray[np.uint8]) -> Clip:
+    """Grey images whose luma in studio range is `16 + 219 / 255` of their values."""
+    folder.mkdir()
+    for index, frame in enumerate(clip):
+        cv2.imwrite(str(folder / f"{index}.png"), np.repeat(frame[..., None], 3, -1))
+    return Clip("clip", folder)
+
+
+def codes_of(frame: Tensor) -> NDArray[np.uint8]:
+    array: NDArray[np.uint8] = (frame[0] * 255).round().byte().numpy()
+    return array
+
+
+def test_bd_samples_the_first_pixel_of_each_block(tmp_path: Path) -> None:
+    pair = read_pair(write_images(tmp_path / "a", codes(2, 1, 40, 48)), find_protocol(BD))
     offsets = np.arange(-6, 7)
     kernel = np.exp(-(offsets**2) / (2 * 1.6**2))
-    blurred = high.astype(np.float64)
+    blurred = codes_of(pair.high[0]).astype(np.float64)
     for axis in (0, 1):
         blurred = correlate1d(blurred, kernel / kernel.sum(), axis=axis, mode="mirror")
-    (low,) = degrade([torch.from_numpy(high)[None].float() / 255], "bd-duf", 4)
-    assert np.abs(low[0].numpy() * 255 - blurred[::4, ::4]).max() <= 0.501
+    assert np.abs(codes_of(pair.low[0]) - blurred[::4, ::4]).max() <= 0.501
 
 
-def test_the_codec_is_x264_at_crf_24() -> None:
-    high = [torch.from_numpy(codes(seed, 64, 80))[None].float() / 255 for seed in range(3)]
-    plain = degrade(high, "bi", 2)
-    lossy = degrade(high, "codec24", 2)
+def test_the_codec_is_x264_at_crf_24(tmp_path: Path) -> None:
+    clip = write_images(tmp_path / "a", codes(3, 3, 64, 80))
+    plain = read_pair(clip, find_protocol("val-bi-y8", 2))
+    lossy = read_pair(clip, find_protocol("val-codec24-y8", 2))
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as output:
         stream = output.add_stream("libx264", rate=25, options={"crf": "24", "preset": "medium"})
         stream.width, stream.height, stream.pix_fmt = 40, 32, "yuv420p"
         stream.thread_count = 1
-        for index, frame in enumerate(plain):
-            luma = (frame[0] * 255).round().byte().numpy()
-            chroma = np.full((16, 40), 128, np.uint8)
-            picture = av.VideoFrame.from_ndarray(np.vstack((luma, chroma)), format="yuv420p")
+        for index, frame in enumerate(plain.low):
+            planes = np.vstack((codes_of(frame), np.full((16, 40), 128, np.uint8)))
+            picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             picture.pts = index
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
     buffer.seek(0)
     with av.open(buffer, "r") as source:
-        expected = [f.to_ndarray()[:32] for f in source.decode(video=0)]
-    for frame, array in zip(lossy, expected, strict=True):
-        assert np.array_equal((frame[0] * 255).round().byte().numpy(), array)
+        expected = [picture.to_ndarray()[:32] for picture in source.decode(video=0)]
+    for frame, array in zip(lossy.low, expected, strict=True):
+        assert np.array_equal(codes_of(frame), array)

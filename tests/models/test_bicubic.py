@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from upreel.models.bicubic import Bicubic
 from upreel.models.upscaler import Window
+
+GOLDEN = Path(__file__).parent.parent / "golden"
 
 
 def keys(distance: float) -> float:
@@ -41,6 +44,17 @@ def test_values_are_those_of_the_definition(
     rows, columns = (matrix(n, scale, -phase / scale) for n in size)
     assert enlarged.shape == (1, 2, 1, size[0] * scale, size[1] * scale)
     assert np.allclose(enlarged, rows @ clip.double().numpy() @ columns.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("case", ["even", "odd"])
+def test_values_are_those_of_matlabs_imresize(case: str) -> None:
+    with np.load(GOLDEN / f"imresize_{case}.npz") as golden:
+        image, twice, part = (golden[key] for key in ("in_image", "out_up2", "out_up4__0"))
+    clip = torch.from_numpy(image.astype(np.float32) / 255).permute(2, 0, 1)[:, None, None]
+    for scale, expected in ((2, twice), (4, part)):
+        enlarged = Bicubic(scale)(clip)[:, 0, 0].permute(1, 2, 0).numpy()
+        kept = enlarged if scale == 2 else enlarged[0::3, 1::3]  # what the file holds of x4
+        assert np.allclose(kept, expected, atol=2e-6)
 
 
 def test_a_ramp_sampled_at_block_starts_is_put_where_it_was() -> None:

@@ -375,10 +375,10 @@ def test_chapters_and_subtitles_are_cut_with_the_video(tmp_path: Path) -> None:
             for entry in container.chapters()
         ]
     assert found == [(0, Fraction(8, 100)), (Fraction(8, 100), Fraction(16, 100))]
-    # One that is on show when the cut begins, and one inside.
+    # One is on show when the cut begins, one when it ends.
     assert [entry[:2] for entry in texts(target)] == [
         (0, Fraction(8, 100)),
-        (Fraction(12, 100), Fraction(16, 100)),
+        (Fraction(12, 100), Fraction(4, 100)),
     ]
 
 

@@ -157,7 +157,7 @@ def test_what_images_cannot_hold_is_said(tmp_path: Path, caplog: pytest.LogCaptu
     source = write_video(tmp_path / "in.mp4", 1, audio=True)
     with Reader(source) as reader:
         writer_of(tmp_path / "frames", reader)
-    assert "1 other stream is (sound, subtitles) left out: images hold none" in caplog.text
+    assert "1 other stream is left out: images hold no sound and no subtitles" in caplog.text
 
 
 def test_nothing_is_written_of_nothing(tmp_path: Path) -> None:

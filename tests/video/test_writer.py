@@ -95,7 +95,7 @@ def test_every_bit_of_every_frame_arrives(tmp_path: Path, pixel_format: str) -> 
 def test_rgb_of_8_bits_arrives_unchanged(tmp_path: Path) -> None:
     options = {"x265-params": "lossless=1:log-level=error"}
     source = write_video(
-        tmp_path / "in.mkv", 2, codec="libx265", pixel_format="gbrp", options=options
+        tmp_path / "in.mkv", 3, codec="libx265", pixel_format="gbrp", options=options
     )
     with av.open(str(rewrite(source, tmp_path / "out.mkv", encoding=FFV1))) as container:
         after = [frame.to_ndarray(format="gbrp") for frame in container.decode(video=0)]
@@ -113,10 +113,13 @@ def test_the_last_frames_are_not_lost_to_the_encoder(tmp_path: Path) -> None:
     assert np.mean(error**2) < 9  # it is this frame, not an earlier one
 
 
-def test_one_frame_is_a_video(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mp4", 1)
+@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuv420p10le"])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_frames_are_a_video(tmp_path: Path, count: int, pixel_format: str) -> None:
+    source = write_video(tmp_path / "in.mkv", count, codec="ffv1", pixel_format=pixel_format)
     for extension in (".mp4", ".mkv"):
-        assert frame_times(rewrite(source, tmp_path / f"out{extension}")) == [0]
+        times = frame_times(rewrite(source, tmp_path / f"out{extension}"))
+        assert times == [Fraction(index, 25) for index in range(count)]
 
 
 @pytest.mark.parametrize("extension", [".mp4", ".mkv", ".mov"])
@@ -196,7 +199,7 @@ def test_hdr10_is_kept(tmp_path: Path, encoding: Encoding, codec: str, pixel_for
 def test_lost_hdr10_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     source = write_video(
         tmp_path / "in.mp4",
-        2,
+        3,
         codec="libx265",
         pixel_format="yuv420p10le",
         options={"preset": "ultrafast", "x265-params": "log-level=error:max-cll=1000,400"},

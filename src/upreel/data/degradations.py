@@ -59,9 +59,8 @@ def degrade(high: Luma, degradation: Degradation, *, scale: int, key: str = "") 
     sigma = 0.0 if plain else float(random.choice(degradation.blur)) * scale
     noise = 0.0 if plain else float(random.choice(degradation.noise))
     low = np.stack([_reduce(frame, degradation.reduction, scale, sigma) for frame in high])
-    if noise:
-        low = low + random.normal(0, noise, low.shape)
-    rounded: Luma = np.clip(np.round(low), 0, 255).astype(np.uint8)
+    noisy = low + random.normal(0, noise, low.shape) if noise else low
+    rounded: Luma = np.clip(np.round(noisy), 0, 255).astype(np.uint8)
     if degradation.codec is None:
         return rounded
     crf = int(random.integers(degradation.crf[0], degradation.crf[1] + 1))

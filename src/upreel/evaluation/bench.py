@@ -51,12 +51,14 @@ class Timing:
         seconds: from the first frame to the finished file.
         stages: milliseconds per frame that each stage was busy. Stages overlap.
         memory: bytes, the peak of the process; `None` where the system does not tell.
+        cpu: seconds that all cores together were busy; hardly changes with other work around.
     """
 
     frames: int
     seconds: float
     stages: dict[str, float]
     memory: int | None
+    cpu: float = 0.0
 
     @property
     def fps(self) -> float:
@@ -136,6 +138,7 @@ def _median(timings: Sequence[Timing]) -> Timing:
         median(timing.seconds for timing in timings),
         {name: median(timing.stages.get(name, 0.0) for timing in timings) for name in stages},
         max(memories, default=None),
+        median(timing.cpu for timing in timings),
     )
 
 
@@ -143,7 +146,7 @@ def to_table(measured: Sequence[tuple[Case, Timing]]) -> Table:
     """The measurements, for people; ratios are to the peers' rows of the same size."""
     table = Table(title="Decode, enlarge x4, encode (x264 veryfast): ms per frame of each stage")
     table.add_column("")
-    for column in ("output", *STAGES, "fps", "x compact", "x lanczos", "peak MB"):
+    for column in ("output", *STAGES, "all cores", "fps", "x compact", "x lanczos", "peak MB"):
         table.add_column(column, justify="right")
     for case, timing in measured:
         peers = {other.model: t.fps for other, t in measured if other.size == case.size}
@@ -151,6 +154,7 @@ def to_table(measured: Sequence[tuple[Case, Timing]]) -> Table:
             case.model,
             f"{case.size[0] * 4}x{case.size[1] * 4}",
             *(f"{timing.stages[name]:.1f}" if name in timing.stages else "" for name in STAGES),
+            f"{1e3 * timing.cpu / timing.frames:.1f}",
             f"{timing.fps:.1f}",
             *(f"{timing.fps / peers[p]:.2f}" if p in peers else "" for p in (PEER, LANCZOS)),
             "?" if timing.memory is None else f"{timing.memory / 1e6:.0f}",

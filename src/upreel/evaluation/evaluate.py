@@ -22,30 +22,31 @@ from upreel.models.upscaler import Upscaler
 log = logging.getLogger(__name__)
 
 
-def evaluate(
-    upscalers: Mapping[str, Upscaler], protocol: Protocol, data: Path, *, baselines: bool = True
-) -> Report:
-    """Score upscalers on the validation clips of a folder.
+def evaluate(upscalers: Mapping[str, Upscaler], protocol: Protocol, data: Path) -> Report:
+    """Score upscalers, below the baselines, on the validation clips of a folder.
 
     Args:
         upscalers: each with the name of its row.
         protocol: how.
         data: see `find_clips`.
-        baselines: whether to put bicubic, aligned bicubic and the best linear filter first.
 
     Raises:
         UsageError: an upscaler does not fit the protocol.
         MediaError: there are no clips, or one cannot be read.
     """
-    everyone = {**(find_baselines(protocol) if baselines else {}), **upscalers}
-    for name, upscaler in everyone.items():
+    return score({**find_baselines(protocol), **upscalers}, protocol, data)
+
+
+def score(upscalers: Mapping[str, Upscaler], protocol: Protocol, data: Path) -> Report:
+    """The same without baselines."""
+    for name, upscaler in upscalers.items():
         check_fit(name, upscaler, protocol)
-    rows: dict[str, list[ClipScore]] = {name: [] for name in everyone}
+    rows: dict[str, list[ClipScore]] = {name: [] for name in upscalers}
     for clip in find_clips(data):
         log.info("scoring on %s", clip.name)
-        pair = read_pair(clip, protocol)
-        for name, score in zip(rows, score_all(everyone.values(), pair, protocol), strict=True):
-            rows[name].append(score)
+        scores = score_clip(upscalers.values(), read_pair(clip, protocol), protocol)
+        for row, found in zip(rows.values(), scores, strict=True):
+            row.append(found)
     return Report(protocol, tuple(Row(name, tuple(scores)) for name, scores in rows.items()))
 
 
@@ -64,7 +65,9 @@ def check_fit(name: str, upscaler: Upscaler, protocol: Protocol) -> None:
         )
 
 
-def score_all(upscalers: Iterable[Upscaler], pair: Pair, protocol: Protocol) -> Iterator[ClipScore]:
+def score_clip(
+    upscalers: Iterable[Upscaler], pair: Pair, protocol: Protocol
+) -> Iterator[ClipScore]:
     """Score upscalers on one clip, in their order; one that is given twice is run once."""
     motion = _motion(pair.high)
     done: dict[int, ClipScore] = {}

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 
 import av
@@ -29,13 +29,11 @@ SCALE = 4
 
 def measure(case: Case, source: Path) -> Timing:
     """Enlarge the first frames of a video of the case's size, in this process."""
+    way = _scale_with_swscale if case.model == LANCZOS else _upscale
     with tempfile.TemporaryDirectory(prefix="upreel-bench-") as folder:
-        target = Path(folder) / "out.mp4"
-        if case.model == LANCZOS:
-            timing = _scale_with_swscale(case, source, target)
-        else:
-            timing = _upscale(case, source, target)
-    return replace(timing, memory=peak_memory())
+        frames, seconds, cpu, stages = way(case, source, Path(folder) / "out.mp4")
+    per_frame: dict[str, float] = {name: 1e3 * busy / frames for name, busy in stages.items()}
+    return Timing(frames, seconds, per_frame, peak_memory(), cpu)
 
 
 def peak_memory() -> int | None:
@@ -52,10 +50,16 @@ def peak_memory() -> int | None:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def _upscale(case: Case, source: Path, target: Path) -> Timing:
+_Measured = tuple[int, float, float, Mapping[Stage, float]]
+"""Frames, seconds, seconds of all cores, seconds of each stage."""
+
+
+def _upscale(case: Case, source: Path, target: Path) -> _Measured:
+    upscaler = _peer() if case.model == PEER else None
     options = Options(scale=SCALE, encoding=ENCODING, model=case.model)
-    result = upscale(source, target, options, upscaler=_peer() if case.model == PEER else None)
-    return _timing(result.frames, result.seconds, result.stages)
+    cpu = time.process_time()
+    result = upscale(source, target, options, upscaler=upscaler)
+    return result.frames, result.seconds, time.process_time() - cpu, result.stages
 
 
 def _peer() -> Upscaler:
@@ -66,20 +70,14 @@ def _peer() -> Upscaler:
     return network
 
 
-def _timing(frames: int, seconds: float, stages: Mapping[Stage, float]) -> Timing:
-    per_frame: dict[str, float] = {name: 1e3 * busy / frames for name, busy in stages.items()}
-    return Timing(frames, seconds, per_frame, None)
-
-
-def _scale_with_swscale(case: Case, source: Path, target: Path) -> Timing:
+def _scale_with_swscale(case: Case, source: Path, target: Path) -> _Measured:
     scaler, stages = VideoReformatter(), Stages()
     width, height = (SCALE * side for side in case.size)
 
     def lanczos(frame: av.VideoFrame) -> av.VideoFrame:
         return scaler.reformat(frame, width, height, interpolation="LANCZOS")
 
-    began = time.perf_counter()
-    count = 0
+    began, cpu, count = time.perf_counter(), time.process_time(), 0
     with av.open(source) as container, av.open(target, "w") as output:
         container.streams.video[0].thread_type = "AUTO"
         options = {"crf": f"{ENCODING.crf}", "preset": f"{ENCODING.preset}"}
@@ -91,7 +89,8 @@ def _scale_with_swscale(case: Case, source: Path, target: Path) -> Timing:
             output.mux(encode(enlarge(frame)))
             count += 1
         output.mux(encode(None))
-    return _timing(count, time.perf_counter() - began, stages.seconds)
+    seconds = time.perf_counter() - began
+    return count, seconds, time.process_time() - cpu, stages.seconds
 
 
 def main() -> None:

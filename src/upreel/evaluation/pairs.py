@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from upreel.data.codec import CodecSettings, through_codec
+from upreel.data.degradations import Luma, degrade
 from upreel.errors import MediaError
-from upreel.evaluation.protocols import Degradation, Protocol
-from upreel.ops.blur import bd_duf
+from upreel.evaluation.protocols import Protocol
 from upreel.ops.color import code_range, rgb_to_ycbcr
+from upreel.ops.flow import to_8_bits
 from upreel.ops.resize import imresize
 from upreel.video.encoding import CONTAINERS
 from upreel.video.frame import Frame
@@ -102,40 +102,23 @@ def read_pair(clip: Clip, protocol: Protocol) -> Pair:
     Raises:
         MediaError: the clip cannot be read.
     """
-    scale = protocol.scale
-    high = [_crop(frame, scale) for frame in _read_luma(clip, protocol.frames)]
-    return Pair(clip.name, degrade(high, protocol.degradation, scale), high)
-
-
-def degrade(high: Sequence[Tensor], degradation: Degradation, scale: int) -> list[Tensor]:
-    """Make the low frames of a clip, rounded to 8 bits.
-
-    Args:
-        high: frames `(1, H, W)`, 0..1; sizes are multiples of `scale`.
-        degradation: see `Protocol`.
-        scale: how many times smaller they get.
-    """
-    if degradation == "bd-duf":
-        return [_round(bd_duf(frame, scale)) for frame in high]
-    low = [_round(imresize(frame, 1 / scale)) for frame in high]
-    if degradation == "bi":
-        return low
-    codes = np.stack([(frame[0] * 255).round().byte().numpy() for frame in low])
-    decoded = through_codec(codes, CodecSettings("h264", crf=24, preset="medium"))
-    return [torch.from_numpy(frame)[None].float() / 255 for frame in decoded]
+    frames = _read_luma(clip, protocol.frames)
+    high = np.stack([_crop(frame, protocol.scale) for frame in frames])
+    low = degrade(high, protocol.degradation, scale=protocol.scale)
+    return Pair(clip.name, _to_tensors(low), _to_tensors(high))
 
 
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() in {*CONTAINERS, ".avi", ".y4m", ".264", ".gif"}
 
 
-def _read_luma(clip: Clip, frames: int) -> Iterator[Tensor]:
-    """Luma of the first frames `(1, H, W)` as limited-range code values, rounded to 8 bits."""
+def _read_luma(clip: Clip, frames: int) -> Iterator[Luma]:
+    """Luma of the first frames `(H, W)` in limited range."""
     with Reader(clip.path) as reader:
         full = reader.video.colors.range == "pc"
         for frame in islice(reader, frames):
             luma = _luma(frame, full=full)
-            yield _round(imresize(luma, 1 / clip.halve) if clip.halve > 1 else luma)
+            yield to_8_bits(imresize(luma, 1 / clip.halve) if clip.halve > 1 else luma)
 
 
 def _luma(frame: Frame, *, full: bool) -> Tensor:
@@ -144,15 +127,15 @@ def _luma(frame: Frame, *, full: bool) -> Tensor:
         torch.from_numpy(plane.astype(np.float32)) / top for plane in frame.planes
     ]
     if frame.layout.family == "rgb":
-        return rgb_to_ycbcr(torch.stack(planes[:3]), "smpte170m", "tv", 8)[:1]
+        return rgb_to_ycbcr(torch.stack(planes[:3]), "smpte170m", "tv", 8)[0]
     black, span, _ = code_range("tv", 8)
-    return planes[0][None] * span + black if full else planes[0][None]
+    return planes[0] * span + black if full else planes[0]
 
 
-def _crop(frame: Tensor, scale: int) -> Tensor:
-    height, width = (side // scale * scale for side in frame.shape[-2:])
-    return frame[:, :height, :width]
+def _crop(frame: Luma, scale: int) -> Luma:
+    height, width = (side // scale * scale for side in frame.shape)
+    return frame[:height, :width]
 
 
-def _round(frame: Tensor) -> Tensor:
-    return (frame * 255).round().clamp(0, 255) / 255
+def _to_tensors(clip: Luma) -> list[Tensor]:
+    return [torch.from_numpy(frame)[None].float() / 255 for frame in clip]

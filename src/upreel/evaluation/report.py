@@ -51,6 +51,15 @@ class Row:
         """Mean over clips, pixels."""
         return fmean(clip.tof for clip in self.clips)
 
+    @property
+    def means(self) -> dict[str, float]:
+        """The three means, rounded as they are printed."""
+        return {
+            "psnr": round(self.psnr, 2),
+            "ssim": round(self.ssim, 4),
+            "tof": round(self.tof, 3),
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

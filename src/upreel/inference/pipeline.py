@@ -14,6 +14,7 @@ import torch
 
 from upreel.core.background import prefetch
 from upreel.errors import DamagedError, MediaError
+from upreel.inference.cores import one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
 from upreel.inference.loop import enlarge
@@ -260,6 +261,7 @@ def _enlarged(
     )
     low, high = stages.timed("to tensor", converter.low), converter.high
     with ExitStack() as stack:  # closed from the last to the first: a thread before what it reads
+        stack.enter_context(one_core_spared())
         frames = stack.enter_context(
             closing(prefetch(stages.iterate("decode", mark_cuts(reader)), depth=4))
         )

@@ -44,8 +44,8 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`(B, C, H, W)` to the same."""
-        added: Tensor = self.second(F.relu(self.first(x)))
-        return x + added
+        added: Tensor = self.second(F.relu(self.first(x), inplace=True))
+        return added.add_(x)
 
 
 class Swift(nn.Module):
@@ -173,8 +173,8 @@ class Swift(nn.Module):
             before = torch.zeros_like(smooth)
         detail = torch.cat((*parts, before), 1).mul_(_GAIN).to(kind)
         seen = torch.cat((detail, hidden), 1).view(batch, height, width, -1)
-        x = self.body(F.relu(self.into(seen.permute(0, 3, 1, 2))))
-        added = _rows(self.out(x)).float()
+        x = self.body(F.relu(self.into(seen.permute(0, 3, 1, 2)), inplace=True))
+        added = _rows(self.out(x))
         high = self._assemble(torch.add(smooth, added, alpha=1 / _GAIN), frame.shape)
         return high, {"hidden": x[:, : self.hidden], "output": high}
 

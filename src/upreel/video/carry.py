@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, cast
@@ -83,6 +83,12 @@ class Carrier:
         """Close the source."""
         self._stack.close()
 
+    @property
+    def sample_rates(self) -> set[int]:
+        """Of the sound that is carried."""
+        streams = self._source.streams.audio if self._audio else ()
+        return {stream.codec_context.sample_rate for stream in streams if _is_known(stream)}
+
     def add_streams(
         self, out: av.container.OutputContainer, add_video: Callable[[], Stream], cut: Cut
     ) -> None:
@@ -118,7 +124,7 @@ class Carrier:
             self._register(stream, added, PacketCopy(stream, added))
         elif isinstance(stream, DataStream):
             self._leave_out_data(stream)
-        elif isinstance(stream, av.AudioStream) and _codec_of(stream):
+        elif isinstance(stream, av.AudioStream) and _is_known(stream):
             self._convert_sound(out, stream)
         elif isinstance(stream, SubtitleStream) and _is_text(stream):
             self._convert_text(out, stream)
@@ -206,7 +212,8 @@ class Carrier:
         self._leave_out(stream)
 
     def _leave_out(self, stream: Stream) -> None:
-        keep = "" if self._container.muxer == "matroska" else "; .mkv may hold it"
+        known = self._container.muxer != "matroska" and not isinstance(stream, DataStream)
+        keep = "; .mkv may hold it" if known else ""
         log.warning(
             "%s is left out: a %s file cannot hold it%s.", _describe(stream), self._extension, keep
         )
@@ -228,7 +235,8 @@ class Carrier:
             return
         if self._cut.start is not None:
             # Ten seconds earlier, for subtitles that begin before the cut and reach into it.
-            self._source.seek(max(0, int((self._cut.start - 10) * av.time_base)))
+            with suppress(av.FFmpegError):  # where seeking is impossible, all is read
+                self._source.seek(max(0, int((self._cut.start - 10) * av.time_base)))
         self._packets = self._source.demux(carried)
 
     def carry_until(self, time: Fraction | None) -> None:
@@ -287,6 +295,12 @@ def _name_layout(context: av.AudioCodecContext) -> None:
     count = context.layout.nb_channels
     if context.layout.name == f"{count} channels" and count in _LAYOUTS:
         context.layout = _LAYOUTS[count]
+
+
+def _is_known(stream: av.AudioStream) -> bool:
+    """Whether there is a decoder, and the header or the first seconds tell what it will give."""
+    context = stream.codec_context
+    return _codec_of(stream) is not None and context.format is not None and context.sample_rate > 0
 
 
 def _is_text(stream: SubtitleStream) -> bool:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from pathlib import Path
+from typing import TypeAlias
 
 import av
 import av.container
 
 from upreel.video.probe import limit_size, open_media, stream_duration
+
+Packet: TypeAlias = "av.Packet[av.stream.Stream]"
 
 _MAX_READ_ERRORS = 100
 # How far before the wanted instant to look for a keyframe, seconds; further back with each try.
@@ -54,75 +59,69 @@ class Decoder:
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
         with open_media(self._path) as container:
-            frames = self._sought(container) if self._start is not None else None
-            yield from frames if frames is not None else self._decoded(container)
+            if self._start is not None:
+                frames = self._sought(container, self._start)
+                if frames is not None:
+                    yield from frames
+                    return
+        with open_media(self._path) as container:
+            yield from self._decoded(container)
 
-    def _sought(self, container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
-        """Frames from a keyframe at or before the start, or from the beginning."""
-        time_base = container.streams[self._index].time_base or Fraction(1, av.time_base)
+    def _sought(
+        self, container: av.container.InputContainer, start: Fraction
+    ) -> Iterator[av.VideoFrame] | None:
+        """Frames from a keyframe at or before `start`; `None` to begin at the beginning."""
+        stream = self._stream(container)
+        if _counts_packets(container) and stream.codec_context.has_b_frames:
+            return None  # where the counting begins, among reordered packets, nobody knows
         begin = (container.start_time or 0) * Fraction(1, av.time_base)
-        start = self._start if self._start is not None else begin
+        time_base = stream.time_base or Fraction(1, av.time_base)
         for margin in _SEEK_MARGINS:
             if start - margin <= begin:
-                break
+                return None
             try:
-                container.seek(
-                    int((start - margin) / time_base), stream=container.streams[self._index]
-                )
+                container.seek(int((start - margin) / time_base), stream=stream)
             except av.FFmpegError:
-                break  # this container cannot seek
+                return None  # this container cannot seek
             frames = self._decoded(container)
             # What an open group of pictures shows before its keyframe cannot be decoded here.
             first = next((frame for frame in frames if frame.key_frame), None)
             if first is not None and first.pts is not None and first.pts * time_base <= start:
-                yield first
-                yield from frames
-                return
-        with open_media(self._path) as again:
-            yield from self._decoded(again)
+                return chain((first,), frames)
+        return None
+
+    def _stream(self, container: av.container.InputContainer) -> av.VideoStream:
+        return next(s for s in container.streams.video if s.index == self._index)
 
     def _decoded(self, container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
         """Decode to the end of the file, over what cannot be decoded."""
-        stream = container.streams.video[0]
-        for candidate in container.streams.video:
-            if candidate.index == self._index:
-                stream = candidate
+        stream = self._stream(container)
         stream.thread_type = "AUTO"
         limit_size(stream.codec_context)
         resyncs = container.format.name.startswith("mpeg")
-        self._corrupt = self._read_errors = packets = 0
+        clock = _Counter() if _counts_packets(container) else None
+        extent = _Extent()
+        self._corrupt = self._read_errors = 0
         self._began = False
-        end = video_end = Fraction(0)
-        # AVI only counts packets: its pts are guesses in the wrong order. What comes out of the
-        # decoder is in order, and so are the dts, late by what the decoder held back at first.
-        counts = container.format.name == "avi"
-        first_dts: int | None = None
-        late: int | None = None
         for packet in self._demuxed(container):
-            packet_end = _end_of(packet)
-            end = max(end, packet_end)
-            if packet.stream.index != self._index:  # a packet that flushes has no index
+            is_video = packet.stream.index == self._index  # a packet that flushes has no index
+            extent.add(packet, is_video=is_video)
+            if not is_video:
                 continue
-            packets += packet.size > 0
-            video_end = max(video_end, packet_end)
             # What comes before the first keyframe, in a recording, is nobody's loss.
             self._began = self._began or packet.is_keyframe
             self._corrupt += packet.is_corrupt and self._began
             if packet.is_corrupt and not resyncs:
                 continue  # half a packet: a decoder would lose whole frames over it at the end
-            first_dts = packet.dts if first_dts is None else first_dts
+            if clock is not None:
+                clock.see(packet)
             for frame in self._frames_of(packet):
-                if counts and first_dts is not None and frame.dts is not None:
-                    late = frame.dts - first_dts if late is None else late
-                    frame.pts = frame.dts - late
-                elif counts:
-                    frame.pts = None
+                if clock is not None:
+                    clock.set_pts(frame)
                 yield frame
-        self._missing = self._shortfall(container, stream, packets, video_end, end)
+        self._missing = self._shortfall(container, stream, extent)
 
-    def _demuxed(
-        self, container: av.container.InputContainer
-    ) -> Iterator[av.Packet[av.stream.Stream]]:
+    def _demuxed(self, container: av.container.InputContainer) -> Iterator[Packet]:
         """Packets of all streams; where one cannot be read, the next."""
         while self._read_errors < _MAX_READ_ERRORS:
             try:
@@ -132,7 +131,7 @@ class Decoder:
             else:
                 return
 
-    def _frames_of(self, packet: av.Packet[av.stream.Stream]) -> Iterator[av.VideoFrame]:
+    def _frames_of(self, packet: Packet) -> Iterator[av.VideoFrame]:
         try:
             frames = packet.decode()
         except av.FFmpegError:
@@ -144,30 +143,69 @@ class Decoder:
                 yield frame
 
     def _shortfall(
-        self,
-        container: av.container.InputContainer,
-        stream: av.VideoStream,
-        packets: int,
-        video_end: Fraction,
-        end: Fraction,
+        self, container: av.container.InputContainer, stream: av.VideoStream, extent: _Extent
     ) -> str | None:
         """How much less has come than the header promises, in words."""
         name = container.format.name
         if name.startswith(_FULL_INDEXES) and self._start is None:
             promised = len(stream.index_entries)
-            if promised > packets:
+            if promised > extent.packets:
                 promised = sum(entry.size > 0 for entry in stream.index_entries)
-            if promised > packets:
-                return f"{promised - packets} of {promised} frames are missing"
+            if promised > extent.packets:
+                return f"{promised - extent.packets} of {promised} frames are missing"
         if name.startswith(_EXACT_DURATIONS):
-            tagged = stream_duration(stream)
             whole = (container.duration or 0) * Fraction(1, av.time_base)
-            for promise, found, slack in ((tagged, video_end, 0.2), (whole, end, 0.5)):
-                if promise is not None and found < promise - Fraction(slack):
+            for promise, found, slack in (
+                (stream_duration(stream), extent.video_end, Fraction(1, 5)),
+                (whole, extent.end, Fraction(1, 2)),
+            ):
+                if promise is not None and found < promise - slack:
                     return f"it ends after {float(found):.1f} of {float(promise):.1f} seconds"
         return None
 
 
-def _end_of(packet: av.Packet[av.stream.Stream]) -> Fraction:
-    instant = packet.pts if packet.pts is not None else packet.dts
-    return Fraction(0) if instant is None else (instant + (packet.duration or 0)) * packet.time_base
+def _counts_packets(container: av.container.InputContainer) -> bool:
+    return container.format.name == "avi"
+
+
+@dataclass(slots=True)
+class _Extent:
+    """What has been read: packets of the video, and where it and the file end, in seconds."""
+
+    packets: int = 0
+    video_end: Fraction = Fraction(0)
+    end: Fraction = Fraction(0)
+
+    def add(self, packet: Packet, *, is_video: bool) -> None:
+        instant = packet.pts if packet.pts is not None else packet.dts
+        if packet.size == 0 or instant is None:
+            return
+        end = (instant + (packet.duration or 0)) * packet.time_base
+        self.end = max(self.end, end)
+        if is_video:
+            self.packets += 1
+            self.video_end = max(self.video_end, end)
+
+
+class _Counter:
+    """The clock of AVI, which only counts packets: its pts are guesses, in the wrong order.
+
+    What comes out of the decoder is in order, and so are the dts that come with it, late by as
+    much as the decoder held back at first.
+    """
+
+    def __init__(self) -> None:
+        self._begin: int | None = None
+        self._late: int | None = None
+
+    def see(self, packet: Packet) -> None:
+        if self._begin is None:
+            self._begin = packet.dts
+
+    def set_pts(self, frame: av.VideoFrame) -> None:
+        if self._begin is None or frame.dts is None:
+            frame.pts = None
+            return
+        if self._late is None:
+            self._late = frame.dts - self._begin
+        frame.pts = frame.dts - self._late

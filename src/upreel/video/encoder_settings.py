@@ -70,7 +70,8 @@ def open_encoder(context: av.VideoCodecContext, chosen: Plan) -> None:
         settings += [f"crf {chosen.crf:g}"] if chosen.crf is not None else []
         settings += [f"preset {chosen.preset}"] if chosen.preset is not None else []
         raise UsageError(
-            f"The encoder {chosen.encoder.name} refuses {', '.join(settings)}; choose other values."
+            f"The encoder {chosen.encoder.name} refuses {', '.join(settings)}; choose other "
+            "values, or another codec."
         ) from error
 
 

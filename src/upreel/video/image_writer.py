@@ -123,7 +123,7 @@ class ImageWriter:
         others = 0 if source.media is None else len(source.media.streams) - 1
         if others:
             log.warning(
-                "%d other stream%s (sound, subtitles) left out: images hold none.",
+                "%d other stream%s left out: images hold no sound and no subtitles.",
                 others, "s are" if others > 1 else " is",
             )  # fmt: skip
         if source.video.layout.alpha and not self.layout.alpha:

@@ -58,6 +58,21 @@ def ticks(seconds: Fraction, time_base: Fraction) -> int:
     return math.floor(seconds / time_base + Fraction(1, 2))
 
 
+def _clip(packet: Packet, pts: int, cut: Cut) -> bool:
+    """Shorten a subtitle to what of it is on show during the cut; false where nothing is."""
+    base = packet.time_base
+    begin = pts if cut.start is None else max(pts, ticks(cut.start, base))
+    if packet.duration is None or packet.duration <= 0:
+        return cut.holds(pts * base)
+    end = pts + packet.duration
+    end = end if cut.end is None else min(end, ticks(cut.end, base))
+    if end <= begin:
+        return False
+    packet.pts = packet.dts = begin
+    packet.duration = end - begin
+    return True
+
+
 class PacketCopy:
     """Packets as they are, at the same instants."""
 
@@ -95,14 +110,8 @@ class PacketCopy:
         instant = value * packet.time_base
         if self._kind == "video" and self._last is None and not self._undated:
             return cut.holds(instant) and packet.is_keyframe
-        if self._kind == "subtitle" and cut.start is not None and instant < cut.start:
-            # One that is on show when the cut begins is on show from there.
-            missed = ticks(cut.start, packet.time_base) - value
-            if packet.duration is None or packet.duration <= missed:
-                return False
-            packet.pts = packet.dts = value + missed
-            packet.duration -= missed
-            return True
+        if self._kind == "subtitle":
+            return _clip(packet, value, cut)
         return cut.holds(instant)
 
     def _date(self, packet: Packet, cut: Cut) -> Iterator[Packet]:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from fractions import Fraction
+from math import lcm
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -157,6 +158,7 @@ class Writer:
         self._shift = Fraction(0)
         self._last = -(2**62)
         self._end = Fraction(0)
+        self._count = 0
         self._durations: dict[int, int] = {}
         self._warn_of_losses()
 
@@ -262,19 +264,25 @@ class Writer:
         cut = self._cut(first)
         self._shift = cut.shift
         media = self._source.media
-        self._out = av.open(
-            str(self._pending.path), "w", format=container.muxer,
-            container_options=self._muxer_options(),
-        )  # fmt: skip
-        if media is None:
-            self._add_video()
-        else:
+        if media is not None:
             self._carrier = self._stack.enter_context(
                 Carrier(
-                    media.path, container, extension=self._target.suffix,
-                    video_index=self._source.video.index, audio=self._audio,
+                    media.path,
+                    container,
+                    extension=self._target.suffix,
+                    video_index=self._source.video.index,
+                    audio=self._audio,
                 )
-            )  # fmt: skip
+            )
+        self._out = av.open(
+            str(self._pending.path),
+            "w",
+            format=container.muxer,
+            container_options=self._muxer_options(),
+        )
+        if self._carrier is None:
+            self._add_video()
+        else:
             self._carrier.add_streams(self._out, self._add_video, cut)
         assert self._stream is not None
         open_encoder(self._stream.codec_context, self._plan)
@@ -287,8 +295,10 @@ class Writer:
         options = dict(container.options)
         if container.muxer not in {"mp4", "mov"}:
             return options
-        # Instants before the first frame are counted in this unit, a millisecond by default.
-        options["movie_timescale"] = str(self._time_base.denominator)
+        # What begins after zero is placed in this unit: a millisecond, unless a finer one is set.
+        rates = set() if self._carrier is None else self._carrier.sample_rates
+        scale = lcm(self._time_base.denominator, *rates)
+        options["movie_timescale"] = str(scale if scale < 2**31 else 1_000_000)
         unusual = [] if media is None else unusual_tags(media.metadata, container.muxer)
         if unusual and media is not None and any(s.kind == "cover" for s in media.streams):
             log.warning(
@@ -357,6 +367,7 @@ class Writer:
             self._durations[pts] = max(1, ticks(end, self._time_base) - pts)
             self._end = end + self._shift
         self._last = pts
+        self._count += 1
         made.pts, made.time_base = pts, self._time_base
         tag(made, self.colors)
         return made
@@ -366,4 +377,6 @@ class Writer:
         for packet in packets:
             if packet.pts is not None:
                 packet.duration = self._durations.pop(packet.pts, packet.duration)
+            if self._count <= 2 and self._plan.encoder.name == "libx265":
+                packet.dts = packet.pts  # which x265 leaves to chance for fewer than three frames
             self._out.mux(packet)

@@ -1,0 +1,130 @@
+"""Batches for training: crops of short sequences, the same for the same seed and step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from upreel.data.cache import Luma, Version
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What one step of training sees.
+
+    Attributes:
+        low: `(B, T, 1, h, w)`, float32, 0..1.
+        high: `(B, T, 1, h * scale, w * scale)`.
+        flow: `(B, T, 2, 2, h, w)`: to the frame before and after, x then y, in low pixels; beyond
+            the ends of the sequence it has no meaning.
+    """
+
+    low: Tensor
+    high: Tensor
+    flow: Tensor
+
+
+class Sampler:
+    """Draws sequences from packed clips and turns them about."""
+
+    def __init__(self, versions: Sequence[Version], *, scale: int, first_phase: bool) -> None:
+        """Take the clips.
+
+        Args:
+            versions: of `open_pack`; a clip that is longer is drawn more often.
+            scale: how many times smaller the low frames are.
+            first_phase: whether low samples lie on the first high pixel of each block (BD-DUF)
+                and not in its middle: mirrored truth then begins `scale - 1` pixels elsewhere.
+        """
+        self.versions, self.scale, self.first_phase = versions, scale, first_phase
+        weight = np.sqrt([min(len(version.low), 150) for version in versions])
+        self._chance = weight / weight.sum()
+
+    def batch(self, seed: int, step: int, *, size: int, frames: int, crop: int) -> Batch:
+        """Draw a batch.
+
+        Args:
+            seed: of the run.
+            step: of the run; the same seed and step give the same batch.
+            size: sequences.
+            frames: of each.
+            crop: side of a low frame, in pixels; clips that are smaller or shorter are left out.
+        """
+        random = np.random.default_rng((seed, step))
+        drawn = [self._draw(random, frames, crop) for _ in range(size)]
+        low, high, flow = (torch.stack(parts) for parts in zip(*drawn, strict=True))
+        return Batch(low[:, :, None].float() / 255, high[:, :, None].float() / 255, flow.float())
+
+    def _draw(
+        self, random: np.random.Generator, frames: int, crop: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        version = self._clip(random, frames, crop)
+        count = len(version.low)
+        stride = min(int(random.choice((1, 1, 1, 2))), version.flow.shape[1])
+        if (frames - 1) * stride >= count:
+            stride = 1
+        first = int(random.integers(count - (frames - 1) * stride))
+        times = slice(first, first + (frames - 1) * stride + 1, stride)
+        y, x = _place(random, version.low[first], crop, least=2 if self.first_phase else 0)
+        turns = (bool(random.random() < 0.5), bool(random.random() < 0.5))
+        moved = [(self.scale - 1) * (self.first_phase and turn) for turn in turns]
+        top, left = y * self.scale - moved[0], x * self.scale - moved[1]
+        side = crop * self.scale
+        low: NDArray[np.uint8] = version.low[times, y : y + crop, x : x + crop]
+        high: NDArray[np.uint8] = version.high[times, top : top + side, left : left + side]
+        flow = version.flow[times, stride - 1, :, y : y + crop, x : x + crop]
+        if random.random() < 0.5:  # backwards in time
+            low, high, flow = low[::-1], high[::-1], flow[::-1, ::-1]
+        swap = bool(random.random() < 0.5)
+        tensors = [torch.from_numpy(np.array(array)) for array in (low, high, flow)]
+        return _turn(tensors[0], tensors[1], tensors[2].movedim(-1, 2), turns, swap)
+
+    def _clip(self, random: np.random.Generator, frames: int, crop: int) -> Version:
+        for _ in range(1000):
+            version = self.versions[int(random.choice(len(self.versions), p=self._chance))]
+            if len(version.low) >= frames and min(version.low.shape[1:]) >= crop + 2:
+                return version
+        raise ValueError(
+            f"expected clips of {frames} frames and more than {crop} low pixels, found none; "
+            "make the crop smaller or the sequences shorter"
+        )
+
+
+def _place(random: np.random.Generator, frame: Luma, crop: int, *, least: int) -> tuple[int, int]:
+    """The best of three places for a crop: detail teaches more than sky."""
+    height, width = frame.shape
+    places = []
+    for _ in range(3):
+        y = int(random.integers(least, height - crop + 1))
+        x = int(random.integers(least, width - crop + 1))
+        seen = frame[y : y + crop, x : x + crop].astype(np.float32)
+        detail = sum(float(np.abs(np.diff(seen, axis=axis)).mean()) for axis in (0, 1))
+        places.append((detail**0.5 * random.uniform(0.3, 1), y, x))
+    return max(places)[1:]
+
+
+def _turn(
+    low: Tensor, high: Tensor, flow: Tensor, turns: tuple[bool, bool], swap: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Mirror (vertically, horizontally) and transpose, with what that means for flow.
+
+    Args:
+        low: `(T, h, w)`.
+        high: `(T, H, W)`.
+        flow: `(T, 2, 2, h, w)`, x then y in the third axis.
+        turns: whether to mirror rows, and columns.
+        swap: whether to transpose afterwards.
+    """
+    for axis, component, turn in ((-2, 1, turns[0]), (-1, 0, turns[1])):
+        if turn:
+            low, high, flow = low.flip(axis), high.flip(axis), flow.flip(axis)
+            flow[:, :, component] *= -1
+    if swap:
+        low, high = low.transpose(-1, -2), high.transpose(-1, -2)
+        flow = flow.transpose(-1, -2).flip(2)
+    return low.contiguous(), high.contiguous(), flow.contiguous()
