@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- tree -->", "<!-- end of tree -->"
 ROWS = (
+    ("__init__.py", "__main__.py"),
     ("errors.py", "core"),
     ("ops",),
     ("video", "models"),
@@ -20,7 +21,7 @@ ROWS = (
     ("training",),
     ("cli",),
 )
-"""Parts of the package from the lowest layer to the highest; what does not exist is left out."""
+"""The package's face, then its parts from the lowest layer to the highest."""
 
 
 def read_caption(path: Path) -> str:
@@ -42,13 +43,14 @@ def draw_folder(folder: Path) -> list[str]:
 
 def draw(source: Path) -> str:
     """The whole tree, bottom layer first, as a block of Markdown."""
-    lines = ["src/upreel/", f"├── {'__init__.py':<25} {read_caption(source / '__init__.py')}"]
+    lines = ["src/upreel/"]
     for path in (source / name for row in ROWS for name in row):
         if path.suffix:
             lines.append(f"├── {path.name:<25} {read_caption(path)}")
         elif any(path.glob("*.py")):
             lines += draw_folder(path)
     lines += [
+        f"├── {'recipes/':<25} How the networks were trained, for upreel train",
         f"├── {'weights/':<25} The networks that ship, and their manifest",
         f"└── {'sample/':<25} The clip of `make demo`, and where its pictures come from",
     ]

@@ -1,10 +1,11 @@
-"""What CONTRIBUTING.md says about adding a network works: its example is run here."""
+"""What CONTRIBUTING.md says works: its examples are run here."""
 
 from __future__ import annotations
 
 import re
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import cast
 
@@ -12,17 +13,19 @@ import pytest
 import torch
 from torch import nn
 
+from tests.video.media import write_video
 from upreel.inference.loop import enlarge
+from upreel.losses import LOSSES, Loss
 from upreel.models import ZOO, upscaler_class
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import Provenance, build, save
+from upreel.training.recipe import read_recipe
+from upreel.training.trainer import train
 
-CODE = re.findall(
-    r"```python\n(.*?)```",
-    (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8"),
-    re.DOTALL,
-)
+TEXT = (Path(__file__).parent.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+CODE = re.findall(r"```python\n(.*?)```", TEXT, re.DOTALL)
+(RECIPE,) = re.findall(r"```toml\n(.*?)```", TEXT, re.DOTALL)
 
 
 @pytest.fixture
@@ -43,11 +46,13 @@ def make_network(*, scale: int) -> tuple[Upscaler, nn.Module]:
 
 @pytest.mark.usefixtures("_network")
 def test_the_network_enlarges_a_stream(tmp_path: Path) -> None:
-    network, _ = make_network(scale=2)
+    network, module = make_network(scale=2)
     frames = list(enumerate(torch.rand(3, 1, 13, 10)))
     enlarged = list(enlarge(network, frames))
     assert [label for label, _ in enlarged] == [0, 1, 2]
     assert all(frame.shape == (1, 26, 20) for _, frame in enlarged)
+    whole = module(torch.stack([frame for _, frame in frames])[None])
+    torch.testing.assert_close(whole[0], torch.stack([frame for _, frame in enlarged]))
 
 
 @pytest.mark.usefixtures("_network")
@@ -71,3 +76,30 @@ def test_the_network_can_be_tiled_saved_and_loaded(tmp_path: Path) -> None:
     for upscaler in (loaded, Tiled(loaded, 16)):
         for (_, frame), expected in zip(enlarge(upscaler, frames), whole, strict=True):
             torch.testing.assert_close(frame, expected, rtol=0, atol=2e-6)
+
+
+def test_the_loss_is_one_number_for_each_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "squared.py").write_text(CODE[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    loss: Loss = import_module("squared").squared_error
+    truth = torch.zeros(2, 3, 1, 4, 4)
+    torch.testing.assert_close(loss(truth + 0.5, truth), torch.full((2, 3), 0.25))
+    assert all(known(truth + 0.5, truth).shape == (2, 3) for known in LOSSES.values())
+
+
+@pytest.mark.usefixtures("_network")
+def test_the_recipe_trains_the_network(tmp_path: Path) -> None:
+    (tmp_path / "sharpen.toml").write_text(RECIPE)
+    short = [
+        "stages=[{steps=2, batch=1, crop=8, frames=2}]",
+        "data.frames=4",
+        "data.strides=1",
+        "protocol=val-bi-y8",
+    ]
+    recipe = read_recipe(tmp_path / "sharpen.toml", short)
+    (tmp_path / "clips").mkdir()
+    write_video(tmp_path / "clips" / "a.mp4", 6, size=(64, 64))
+    weights = train(recipe, data=tmp_path / "clips", out=tmp_path / "run")
+    assert build(weights).spec.scale == 4

@@ -24,7 +24,10 @@ def test_doctor_says_what_is_here_and_what_it_would_choose(
     ) -> list[tuple[Case, Timing]]:
         assert source.name == "sample.mp4"
         assert source.is_file()
-        return [(case, Timing(48, 1.5, {}, None)) for case in cases]
+        return [
+            (case, Timing(frames=48, seconds=1.5, stages={}, memory=None, cpu=2.0))
+            for case in cases
+        ]
 
     monkeypatch.setattr(upreel.evaluation.bench, "bench", bench)
     monkeypatch.setenv("COLUMNS", "200")

@@ -58,7 +58,7 @@ def test_runs_take_turns_and_medians_are_shown(tmp_path: Path) -> None:
     assert timing.memory == 9_000_000
     rows = json.loads(to_json(measured))
     assert [row["fps"] for row in rows] == [2.0, 0.25]
-    with (console := Console(width=160)).capture() as capture:
+    with (console := Console(width=80)).capture() as capture:
         console.print(to_table(measured))
     assert "8.00" in capture.get()  # the ratio to compact
 

@@ -13,41 +13,15 @@ from scipy.ndimage import correlate1d
 from torch import Tensor
 
 from tests.video.media import decoded, write_video
-from upreel.errors import MediaError
-from upreel.evaluation.pairs import Clip, find_clips, read_pair
+from upreel.data.clips import Clip
+from upreel.evaluation.pairs import read_pair
 from upreel.evaluation.protocols import find_protocol
 
 BD = "val-bd-duf-y8"
-INDEX = """split\tname\tkind\tframes\twidth\theight\tfps\tMB\thalve\tlicence\tsource\tsha256_16
-train\ta.mp4\tvideo\t3\t64\t48\t25\t0\t2\tCC0\tsomebody\t-
-val\tb.mp4\tvideo\t3\t64\t48\t25\t0\t1\tMIT\tsomebody else\t-
-train\tphotos\tstills\t3\t64\t48\t-\t0\t1\tCC0\tsomebody\t-
-"""
 
 
 def codes(seed: int, *shape: int) -> NDArray[np.uint8]:
     return np.random.default_rng(seed).integers(16, 236, shape, dtype=np.uint8)
-
-
-def test_the_index_says_which_clips_there_are(tmp_path: Path) -> None:
-    (tmp_path / "index.tsv").write_text(INDEX)
-    (train,) = find_clips(tmp_path, "train")
-    assert train == Clip("a.mp4", tmp_path / "train" / "a.mp4", 2, "CC0, somebody")
-    assert [clip.name for clip in find_clips(tmp_path)] == ["b.mp4"]
-
-
-def test_without_an_index_every_video_and_folder_is_a_clip(tmp_path: Path) -> None:
-    (tmp_path / "frames").mkdir()
-    for name in ("b.mkv", "a.webm", "notes.txt"):
-        (tmp_path / name).touch()
-    assert [clip.name for clip in find_clips(tmp_path)] == ["a.webm", "b.mkv", "frames"]
-
-
-def test_a_folder_without_clips_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(MediaError, match=r"with val clips, found none in .*nowhere"):
-        find_clips(tmp_path / "nowhere")
-    with pytest.raises(MediaError, match="folders of images"):
-        find_clips(tmp_path)
 
 
 def test_luma_of_a_video_is_the_decoders_own(tmp_path: Path) -> None:

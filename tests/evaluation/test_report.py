@@ -36,10 +36,11 @@ def test_an_unknown_row_is_refused() -> None:
 
 
 def test_the_table_names_the_protocol_and_holds_every_figure() -> None:
-    with (console := Console(width=200)).capture() as capture:
+    with (console := Console(width=80)).capture() as capture:
         console.print(REPORT.to_table())
     text = capture.get()
     assert "val-bi-y8 x4" in text
+    assert max(map(len, text.splitlines())) <= 80
     for figure in ("22.50", "41.00", "31.75", "0.7500", "+1.75", "0.750"):
         assert figure in text
 

@@ -24,6 +24,15 @@ def test_finds_a_known_shift_with_its_sign() -> None:
     torch.testing.assert_close(inside, torch.tensor([[2.0, 0.0], [-2.0, 0.0]]), atol=0.2, rtol=0)
 
 
+def test_a_fraction_of_a_pixel_is_found() -> None:
+    wide = texture(4 * 64, 4 * 96)
+    views = [wide[:, start : start + 320] for start in (0, 5)]  # 5 / 4 of a small pixel
+    small = [(resize(view, (64, 80)) * 255).round().byte().numpy() for view in views]
+    flow = dis_flow(*small)[12:-12, 12:-12]
+    np.testing.assert_allclose(flow.mean((0, 1)), [-1.25, 0], atol=0.03)
+    assert np.abs(flow - [-1.25, 0]).mean() < 0.1
+
+
 def test_no_neighbour_no_motion() -> None:
     clip = torch.stack([texture(32, 32, seed) for seed in range(2)])[None, :, None]
     flow = flow_to_neighbours(clip, 0, 1, past=1, future=1)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 from av.stream import Disposition
+from av.subtitles.subtitle import AssSubtitle
 
-from tests.video.media import Arrays, plane_arrays
+from tests.video.media import Arrays, plane_arrays, write_video
 from upreel.video.encoding import Encoding
 from upreel.video.reader import Reader
 from upreel.video.writer import open_writer
@@ -108,3 +110,77 @@ def frame_times(path: Path) -> list[Fraction]:
 def frame_planes(path: Path) -> list[Arrays]:
     with av.open(str(path)) as container:
         return [plane_arrays(frame) for frame in container.decode(video=0)]
+
+
+def with_extra(
+    path: Path, extra: Path, *, tags: Mapping[str, str] | None = None, video: Path | None = None
+) -> Path:
+    """A file with the streams of another one, video first, packets in the order of time."""
+    made = video or write_video(path.with_name("plain.mkv"), 25)
+    with av.open(str(made)) as one, av.open(str(extra)) as two, av.open(str(path), "w") as out:
+        waiting: list[tuple[float, av.Packet[av.stream.Stream]]] = []
+        for container in (one, two):
+            targets = {}
+            for stream in container.streams:
+                targets[stream.index] = out.add_stream_from_template(stream, opaque=True)
+                targets[stream.index].metadata.update(stream.metadata)
+                targets[stream.index].metadata.update(tags or {})
+            for packet in container.demux():
+                if packet.size:
+                    time = packet.dts if packet.dts is not None else -1
+                    packet.stream = targets[packet.stream.index]
+                    waiting.append((float(time * packet.time_base), packet))
+        for _, packet in sorted(waiting, key=lambda entry: entry[0]):
+            if packet.dts is None:
+                packet.dts = -1
+            out.mux(packet)
+    return path
+
+
+def sound_file(path: Path, codec: str, sample_format: str = "s16") -> Path:
+    """A second of noise."""
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream(codec, rate=48000)
+        assert isinstance(stream, av.AudioStream)
+        stream.layout, stream.format = "stereo", sample_format
+        high = 255 if sample_format == "u8" else 20000
+        for samples in noise(high, np.uint8 if sample_format == "u8" else np.int16):
+            frame = av.AudioFrame.from_ndarray(samples, format=sample_format, layout="stereo")
+            frame.sample_rate = 48000
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return path
+
+
+def noise(high: int, kind: type[np.uint8] | type[np.int16]) -> Iterator[np.ndarray]:
+    random = np.random.default_rng(0)
+    for _ in range(48):
+        yield random.integers(0, high, (1, 2000), dtype=kind)
+
+
+def samples(path: Path) -> np.ndarray:
+    with av.open(str(path)) as container:
+        resampler = av.AudioResampler("s32", "stereo", 48000)
+        return np.concatenate(
+            [
+                part.to_ndarray()
+                for frame in container.decode(audio=0)
+                for part in resampler.resample(frame)
+            ],
+            axis=1,
+        )
+
+
+def texts(path: Path) -> list[tuple[Fraction, Fraction, str]]:
+    """Begin, duration and text of every subtitle, as FFmpeg's own decoder reads them."""
+    found = []
+    with av.open(str(path)) as container:
+        stream = container.streams.subtitles[0]
+        for packet in container.demux(stream):
+            for subtitle in stream.codec_context.decode2(packet) or () if packet.size else ():
+                assert isinstance(subtitle, AssSubtitle)
+                # The decoder of mov_text ends a style in its own way.
+                text = subtitle.dialogue.decode().replace(r"{\r}", r"{\i0}")
+                base = packet.time_base
+                found.append(((packet.pts or 0) * base, (packet.duration or 0) * base, text))
+    return found

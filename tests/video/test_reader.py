@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import pairwise
@@ -231,8 +232,11 @@ def test_a_truncated_file_gives_what_is_there_and_says_so(
         count = len(list(reader))
         assert 20 < count < 45
         assert reader.damage is not None
-        with pytest.raises(AssertionError, match=f"is damaged: .*{words}"):
-            raise AssertionError(reader.damage)
+        assert re.search(f"is damaged: .*{words}", reader.damage)
+    if extension == "mp4":  # all but those that are missing, the half one among them
+        missing = re.search(r"(\d+) of 60", reader.damage)
+        assert missing is not None
+        assert 60 - int(missing[1]) - 1 <= count <= 60 - int(missing[1])
 
 
 def test_corrupt_packets_are_passed_over_and_counted(tmp_path: Path) -> None:

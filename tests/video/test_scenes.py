@@ -95,6 +95,11 @@ def test_a_camera_that_starts_at_once_is_no_cut() -> None:
     assert cuts_in([view(image, place) for place in places]) == []
 
 
+def test_a_jerk_of_the_camera_at_the_end_is_no_cut() -> None:
+    image = scene(6)
+    assert cuts_in([view(image)] * 6 + [view(image, 24)]) == []
+
+
 def test_flashes_are_no_cuts() -> None:
     images = still(1, 15)
     dark = images[7]

@@ -20,6 +20,7 @@ from upreel.cli.doctor import doctor
 from upreel.cli.eval import evaluate
 from upreel.cli.models import models
 from upreel.cli.probe import probe
+from upreel.cli.train import train
 from upreel.cli.upscale import upscale
 from upreel.errors import UpreelError
 
@@ -47,6 +48,7 @@ app.command()(models)
 app.command()(doctor)
 app.command("eval")(evaluate)
 app.command()(bench)
+app.command()(train)
 
 
 def show_version(asked: bool) -> None:

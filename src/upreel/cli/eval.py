@@ -15,7 +15,13 @@ def evaluate(
         list[str],
         typer.Argument(metavar="MODEL...", help="Names from 'upreel models', or files of weights."),
     ],
-    data: Annotated[Path, typer.Option(help="A folder of clips that no model was trained on.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="A folder of clips that no model was trained on; or one with folders train and "
+            "val, and then val counts."
+        ),
+    ],
     protocol: Annotated[
         str, typer.Option(help="val-bi-y8, val-bd-duf-y8 or val-codec24-y8.")
     ] = "val-bi-y8",
@@ -25,9 +31,9 @@ def evaluate(
 ) -> None:
     """Score models on clips, beside bicubic and the best linear filter.
 
-    upreel eval swift:clean --data clips/val
+    upreel eval swift:clean --data clips
 
-    upreel eval swift:bd --data clips/val --protocol val-bd-duf-y8
+    upreel eval swift:bd --data clips --protocol val-bd-duf-y8
     """
     from rich.console import Console
 

@@ -4,26 +4,33 @@ A pack is a folder. For each clip there is `NAME.high.npy`, `(T, H, W)`, and for
 by a degradation `NAME.VERSION.npy`, `(T', h, w)`, both 8-bit luma in studio range, and
 `NAME.VERSION.flow.npy`, `(T', S, 2, h, w, 2)` in half precision: for temporal strides 1 to S the
 flow to the frame before and to the frame after, x then y, in pixels of the low frame. A version may
-hold fewer frames than its clip; `NAME.VERSION.json` says where it begins.
+hold fewer frames than its clip. `NAME.VERSION.json`, written last, says which ones and how they
+were made.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from upreel.data.degradations import Degradation, degrade
+from upreel.core.files import PendingFile
+from upreel.data.clips import Clip, read_luma
+from upreel.data.degradations import Degradation, Luma, degrade
+from upreel.errors import MediaError
 from upreel.ops.flow import dis_flow
 
 log = logging.getLogger(__name__)
 
-Luma = NDArray[np.uint8]
+LONGEST = 1000
+"""Frames of a clip that are read; a version may choose among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +39,8 @@ class Version:
 
     Attributes:
         name: of the clip and the degradation.
-        high: the truth, `(T, H, W)`, 8 bits.
+        high: the truth, `(T, H, W)`, 8 bits; it may go on beyond the low frames to the right and
+            below.
         low: `(T, h, w)`, 8 bits, of the same frames.
         flow: `(T, S, 2, h, w, 2)`, see the head of this file.
     """
@@ -43,81 +51,116 @@ class Version:
     flow: NDArray[np.float16]
 
 
-def pack(
-    clips: Iterable[tuple[str, Iterator[Luma]]],
-    cache: Path,
-    degradations: dict[str, Degradation],
-    *,
-    scale: int,
-    strides: int = 2,
-    frames: int = 120,
-) -> None:
-    """Write what is missing of a pack.
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How versions are made.
 
-    Args:
-        clips: names and the luma of their frames, which is read only where it is needed.
-        cache: the folder; made if it does not exist.
+    Attributes:
         degradations: by the name of the version that each makes.
         scale: how many times smaller low frames are.
         strides: temporal strides with flow.
-        frames: of a version at most.
+        frames: of a version at most; where a clip has more, the run of them is drawn.
+        smallest: clips whose low frames have a shorter side are left out.
+    """
+
+    degradations: Mapping[str, Degradation]
+    scale: int
+    strides: int = 2
+    frames: int = LONGEST
+    smallest: int = 32
+
+    def path(self, cache: Path, clip: str, version: str) -> Path:
+        """Where a version lies, without the end of its name."""
+        return cache / f"{clip}.{version}-x{self.scale}"
+
+
+def pack(clips: Iterable[Clip], cache: Path, packing: Packing) -> Iterator[str]:
+    """Write what is missing of a pack.
+
+    Args:
+        clips: which clips.
+        cache: the folder; made if it does not exist. It is for one folder of clips.
+        packing: how.
+
+    Yields:
+        The name of each file that has been made, for a progress line.
+
+    Raises:
+        MediaError: a clip cannot be read.
+        OutputError: the disk is full.
     """
     cache.mkdir(parents=True, exist_ok=True)
-    for name, source in clips:
-        path = cache / f"{name}.high.npy"
+    for clip in clips:
+        path = cache / f"{clip.name}.high.npy"
         if not path.exists():
-            _write(path, _aligned(np.stack(list(source))))
+            _write(path, np.stack(list(islice(read_luma(clip), LONGEST))))
+            yield path.name
         high: Luma = np.load(path, mmap_mode="r")
-        for version, degradation in degradations.items():
-            stem = f"{name}.{version}-x{scale}"
-            if not (cache / f"{stem}.flow.npy").exists():
-                log.info("making %s", stem)
-                _write_version(cache / stem, high, degradation, scale, strides, frames)
+        if min(high.shape[1:]) // packing.scale < packing.smallest:
+            continue
+        for version, degradation in packing.degradations.items():
+            stem = packing.path(cache, clip.name, version)
+            if _write_version(stem, high, degradation, packing):
+                yield stem.name
 
 
-def _aligned(high: Luma) -> Luma:
-    """Cut to a multiple of 8, so that every scale fits."""
-    _, height, width = high.shape
-    return high[:, : height // 8 * 8, : width // 8 * 8]
+def _write_version(stem: Path, high: Luma, degradation: Degradation, packing: Packing) -> bool:
+    """Make a version, unless it is there and was made in the same way."""
+    random = np.random.default_rng(zlib.crc32(stem.name.encode()))
+    begin = int(random.integers(max(0, len(high) - packing.frames) + 1))
+    end = min(begin + packing.frames, len(high))
+    made_by = asdict(degradation) | {"begin": begin, "end": end, "strides": packing.strides}
+    note, text = stem.with_name(f"{stem.name}.json"), json.dumps(made_by)
+    if note.exists() and note.read_text() == text:
+        return False
+    note.unlink(missing_ok=True)
+    height, width = (side // packing.scale * packing.scale for side in high.shape[1:])
+    seen = np.asarray(high[begin:end, :height, :width])
+    low = degrade(seen, degradation, scale=packing.scale, key=stem.name)
+    _write(stem.with_name(f"{stem.name}.npy"), low)
+    _write(stem.with_name(f"{stem.name}.flow.npy"), find_flow(low, packing.strides))
+    note.write_text(text)
+    return True
 
 
-def _write_version(
-    stem: Path, high: Luma, degradation: Degradation, scale: int, strides: int, frames: int
-) -> None:
-    low = degrade(np.asarray(high[:frames]), degradation, scale=scale, key=stem.name)
+def find_flow(low: Luma, strides: int) -> NDArray[np.float16]:
+    """Flow between the frames of a clip, `(T, S, 2, h, w, 2)`: see the head of this file."""
     flow = np.zeros((len(low), strides, 2, *low.shape[1:], 2), np.float16)
     for index, frame in enumerate(low):
         for stride in range(1, strides + 1):
             for slot, other in enumerate((index - stride, index + stride)):
                 if 0 <= other < len(low):
                     flow[index, stride - 1, slot] = dis_flow(frame, low[other])
-    stem.with_name(f"{stem.name}.json").write_text(json.dumps({"frames": len(low)}))
-    _write(stem.with_name(f"{stem.name}.npy"), low)
-    _write(stem.with_name(f"{stem.name}.flow.npy"), flow)
+    return flow
 
 
 def _write(path: Path, array: NDArray[np.generic]) -> None:
     """Write under another name first: a pack that was interrupted goes on where it stopped."""
-    partial = path.with_name(f"{path.stem}.partial.npy")
-    np.save(partial, array)
-    partial.rename(path)
+    with PendingFile(path, overwrite=True) as pending:
+        with pending.path.open("wb") as file:
+            np.save(file, array)
+        pending.commit()
 
 
-def open_pack(cache: Path, versions: Iterable[str], *, scale: int) -> list[Version]:
-    """Map all clips of a pack that have one of the versions.
+def open_pack(clips: Iterable[Clip], cache: Path, packing: Packing) -> list[Version]:
+    """Map the versions of clips into memory.
 
     Raises:
-        FileNotFoundError: there is none.
+        MediaError: there is none.
     """
     found = []
-    for version in versions:
-        suffix = f".{version}-x{scale}.flow.npy"
-        for path in sorted(cache.glob(f"*{suffix}")):
-            name = path.name.removesuffix(suffix)
-            flow: NDArray[np.float16] = np.load(path, mmap_mode="r")
-            low: Luma = np.load(cache / f"{name}.{version}-x{scale}.npy", mmap_mode="r")
-            high: Luma = np.load(cache / f"{name}.high.npy", mmap_mode="r")
-            found.append(Version(f"{name}.{version}", high[: len(low)], low, flow))
+    for clip in clips:
+        for version in packing.degradations:
+            stem = packing.path(cache, clip.name, version)
+            note = stem.with_name(f"{stem.name}.json")
+            if not note.exists():
+                continue
+            begin = json.loads(note.read_text())["begin"]
+            low: Luma = np.load(f"{stem}.npy", mmap_mode="r")
+            flow: NDArray[np.float16] = np.load(f"{stem}.flow.npy", mmap_mode="r")
+            high: Luma = np.load(cache / f"{clip.name}.high.npy", mmap_mode="r")
+            found.append(Version(stem.name, high[begin : begin + len(low)], low, flow))
     if not found:
-        raise FileNotFoundError(f"expected packed clips in {cache}, found none at x{scale}")
+        side = packing.smallest * packing.scale
+        raise MediaError(f"expected clips of at least {side}x{side} pixels, found none")
     return found

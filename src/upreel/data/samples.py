@@ -10,7 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from upreel.data.cache import Luma, Version
+from upreel.data.cache import Version
+from upreel.data.degradations import Luma
+from upreel.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ class Sampler:
             size: sequences.
             frames: of each.
             crop: side of a low frame, in pixels; clips that are smaller or shorter are left out.
+
+        Raises:
+            UsageError: all of them are.
         """
         random = np.random.default_rng((seed, step))
         drawn = [self._draw(random, frames, crop) for _ in range(size)]
@@ -89,7 +94,7 @@ class Sampler:
             version = self.versions[int(random.choice(len(self.versions), p=self._chance))]
             if len(version.low) >= frames and min(version.low.shape[1:]) >= crop + 2:
                 return version
-        raise ValueError(
+        raise UsageError(
             f"expected clips of {frames} frames and more than {crop} low pixels, found none; "
             "make the crop smaller or the sequences shorter"
         )

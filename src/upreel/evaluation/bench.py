@@ -16,6 +16,7 @@ from itertools import chain
 from pathlib import Path
 from statistics import median
 
+from rich import box
 from rich.table import Table
 
 from upreel.errors import UpreelError
@@ -143,23 +144,30 @@ def _median(timings: Sequence[Timing]) -> Timing:
 
 
 def to_table(measured: Sequence[tuple[Case, Timing]]) -> Table:
-    """The measurements, for people; ratios are to the peers' rows of the same size."""
-    table = Table(title="Decode, enlarge x4, encode (x264 veryfast): ms per frame of each stage")
-    table.add_column("")
-    for column in ("output", *STAGES, "all cores", "fps", "x compact", "x lanczos", "peak MB"):
-        table.add_column(column, justify="right")
-    for case, timing in measured:
-        peers = {other.model: t.fps for other, t in measured if other.size == case.size}
-        table.add_row(
-            case.model,
-            f"{case.size[0] * 4}x{case.size[1] * 4}",
-            *(f"{timing.stages[name]:.1f}" if name in timing.stages else "" for name in STAGES),
-            f"{1e3 * timing.cpu / timing.frames:.1f}",
-            f"{timing.fps:.1f}",
-            *(f"{timing.fps / peers[p]:.2f}" if p in peers else "" for p in (PEER, LANCZOS)),
-            "?" if timing.memory is None else f"{timing.memory / 1e6:.0f}",
-        )
+    """The measurements, for people; ratios are to the peers of the same size."""
+    table = Table("", title="Decode, enlarge x4, encode with x264 veryfast", box=box.SIMPLE)
+    columns = [_figures(case, timing, measured) for case, timing in measured]
+    for case, _ in measured:
+        width, height = (4 * side for side in case.size)
+        table.add_column(f"{case.model}\n{width}x{height}", justify="right")
+    for name in columns[0]:
+        table.add_row(name, *(column[name] for column in columns))
     return table
+
+
+def _figures(case: Case, timing: Timing, measured: Sequence[tuple[Case, Timing]]) -> dict[str, str]:
+    """One column of the table."""
+    peers = {other.model: its.fps for other, its in measured if other.size == case.size}
+    figures = {
+        f"{name}, ms": f"{timing.stages[name]:.1f}" if name in timing.stages else ""
+        for name in STAGES
+    }
+    figures["all cores, ms"] = f"{1e3 * timing.cpu / timing.frames:.1f}"
+    figures["frames per second"] = f"{timing.fps:.1f}"
+    for peer in (PEER, LANCZOS):
+        figures[f"x {peer}"] = f"{timing.fps / peers[peer]:.2f}" if peer in peers else ""
+    figures["peak memory, MB"] = "?" if timing.memory is None else f"{timing.memory / 1e6:.0f}"
+    return figures
 
 
 def to_json(measured: Sequence[tuple[Case, Timing]]) -> str:

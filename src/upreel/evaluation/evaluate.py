@@ -10,9 +10,10 @@ from statistics import fmean
 
 from torch import Tensor
 
+from upreel.data.clips import find_clips
 from upreel.errors import UsageError
 from upreel.evaluation.baselines import find_baselines
-from upreel.evaluation.pairs import Pair, find_clips, read_pair
+from upreel.evaluation.pairs import Pair, read_pair
 from upreel.evaluation.protocols import Protocol
 from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.inference.loop import enlarge

@@ -1,7 +1,7 @@
 """How the linear filters were made that ship with the package as the baseline of every table.
 
 `python -m upreel.evaluation.linear_fit DATA` makes them anew. DATA has an `index.tsv` that tells
-training clips from validation clips (see `pairs.find_clips`).
+training clips from validation clips (see `data.clips.find_clips`).
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from pathlib import Path
 
 from torch import Tensor
 
+from upreel.data.clips import find_clips
 from upreel.evaluation.baselines import linear_name
 from upreel.evaluation.evaluate import score
-from upreel.evaluation.pairs import find_clips, read_pair
+from upreel.evaluation.pairs import read_pair
 from upreel.evaluation.protocols import Protocol, find_protocol
 from upreel.models.linear import fit
 from upreel.models.weights import Provenance, folder, save, write_manifest

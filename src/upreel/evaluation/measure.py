@@ -21,6 +21,7 @@ from upreel.inference.precision import choose_device, choose_precision
 from upreel.inference.stages import Stage, Stages
 from upreel.models.compact import Compact
 from upreel.models.upscaler import Upscaler
+from upreel.models.weights import load
 from upreel.video.encoding import Encoding
 
 ENCODING = Encoding(codec="libx264", crf=18, preset="veryfast")
@@ -55,19 +56,21 @@ _Measured = tuple[int, float, float, Mapping[Stage, float]]
 
 
 def _upscale(case: Case, source: Path, target: Path) -> _Measured:
-    upscaler = _peer() if case.model == PEER else None
-    options = Options(scale=SCALE, encoding=ENCODING, model=case.model)
+    upscaler = _upscaler(case.model)
     cpu = time.process_time()
-    result = upscale(source, target, options, upscaler=upscaler)
+    result = upscale(source, target, Options(scale=SCALE, encoding=ENCODING), upscaler=upscaler)
     return result.frames, result.seconds, time.process_time() - cpu, result.stages
 
 
-def _peer() -> Upscaler:
+def _upscaler(model: str) -> Upscaler:
+    """A model, or the peer, on the device and in the precision that users get."""
     device = choose_device()
-    network = Compact(SCALE, color="luma").eval().requires_grad_(False)
-    network.to(device=device, dtype=choose_precision("auto", device))
+    dtype = choose_precision("auto", device)
+    if model != PEER:
+        return load(model, SCALE, device=device, dtype=dtype)
+    network = Compact(SCALE, color="luma").to(device=device, dtype=dtype)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
+    return network.eval().requires_grad_(False)
 
 
 def _scale_with_swscale(case: Case, source: Path, target: Path) -> _Measured:

@@ -54,7 +54,7 @@ class Protocol:
         return (
             f"{self.name} x{self.scale}: {self.wording}; luma, 8 bits, "
             f"first {self.frames} frames, border of {self.border} ignored, "
-            "mean of frames, then of clips"
+            "mean of frames, then of clips; tOF by Farneback flow"
         )
 
 

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from statistics import fmean
 
+from rich import box
+from rich.console import Group
 from rich.table import Table
 
 from upreel.errors import UsageError
@@ -97,22 +99,29 @@ class Report:
         ]
         return json.dumps({"protocol": asdict(self.protocol), "rows": rows}, indent=2)
 
-    def to_table(self) -> Table:
-        """The whole report, for people."""
-        table = Table(title=self.protocol.description, title_justify="left")
-        table.add_column("")
-        clips = [clip.clip for clip in self.rows[0].clips] if self.rows else []
-        means = ["PSNR", "SSIM", "over bicubic", "over linear", "tOF (Farneback)"]
-        for column in [*clips, *means]:
+    def to_table(self) -> Group:
+        """The whole report, for people: the means of each row, then PSNR clip by clip."""
+        return Group(self.protocol.description, self._means(), self._clips())
+
+    def _means(self) -> Table:
+        table = Table("", box=box.SIMPLE)
+        for column in ("PSNR", "SSIM", "over bicubic", "over linear", "tOF"):
             table.add_column(column, justify="right")
         for row in self.rows:
             gains = [self.gain(row, over) for over in ("bicubic", "linear")]
             table.add_row(
                 row.name,
-                *(f"{clip.psnr:.2f}" for clip in row.clips),
                 f"{row.psnr:.2f}",
                 f"{row.ssim:.4f}",
                 *("" if gain is None else f"{gain:+.2f}" for gain in gains),
                 f"{row.tof:.3f}",
             )
+        return table
+
+    def _clips(self) -> Table:
+        table = Table("PSNR", box=box.SIMPLE)
+        for row in self.rows:
+            table.add_column(row.name, justify="right")
+        for scores in zip(*(row.clips for row in self.rows), strict=True):
+            table.add_row(scores[0].clip, *(f"{score.psnr:.2f}" for score in scores))
         return table

@@ -1,14 +1,14 @@
 """Optical flow as an input: networks are given it, none computes it.
 
 The provider here is OpenCV's DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse
-search") on 8-bit luma. It is deterministic, costs about a millisecond for 320x180, and releases
-Python's lock, so that it can run in a thread beside the network.
+search") on 8-bit luma, down to single pixels: what is carried along the motion by a fraction of a
+large pixel must be known to a fraction of a small one. It is deterministic, costs about 3 ms of one
+core for 320x180, and releases Python's lock, so that it can run in a thread beside the network.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Final, Literal
 
 import cv2
 import numpy as np
@@ -16,35 +16,36 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-Preset = Literal["ultrafast", "fast", "medium"]
-
-_PRESETS: Final[dict[Preset, int]] = {"ultrafast": 0, "fast": 1, "medium": 2}
 _SMALLEST = 16  # DIS needs room for its 8x8 patches on the coarsest level
 _solvers = threading.local()
 
 
-def _solver(preset: Preset) -> cv2.DISOpticalFlow:
-    """One solver for each thread and preset: it keeps buffers and is not safe to share."""
-    solvers: dict[Preset, cv2.DISOpticalFlow] | None = getattr(_solvers, "by_preset", None)
-    if solvers is None:
-        solvers = _solvers.by_preset = {}
+def _solver() -> cv2.DISOpticalFlow:
+    """One solver for each thread: it keeps buffers and is not safe to share.
+
+    OpenCV's presets stop at a quarter or half of the resolution and smooth the result there. At
+    full resolution, with patches further apart and without smoothing, flow is better and the time
+    the same as that of the middle preset: `docs/experiments.md`.
+    """
+    solver: cv2.DISOpticalFlow | None = getattr(_solvers, "dis", None)
+    if solver is None:
         # DIS splits each image over OpenCV's own threads. They would fight with torch's for the
         # same cores, and frames are many: parallel over frames, not inside one.
         cv2.setNumThreads(1)
-    if preset not in solvers:
-        solvers[preset] = cv2.DISOpticalFlow.create(_PRESETS[preset])
-    return solvers[preset]
+        solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        solver.setFinestScale(0)
+        solver.setPatchStride(6)
+        solver.setVariationalRefinementIterations(0)
+        _solvers.dis = solver
+    return solver
 
 
-def dis_flow(
-    frame: NDArray[np.uint8], neighbour: NDArray[np.uint8], *, preset: Preset = "fast"
-) -> NDArray[np.float32]:
+def dis_flow(frame: NDArray[np.uint8], neighbour: NDArray[np.uint8]) -> NDArray[np.float32]:
     """Optical flow so that `frame(p)` looks like `neighbour(p + flow(p))`.
 
     Args:
         frame: luma `(H, W)`, 8 bits.
         neighbour: same shape.
-        preset: OpenCV's name for the balance of speed and quality.
 
     Returns:
         `(H, W, 2)`, x then y, in pixels.
@@ -54,7 +55,7 @@ def dis_flow(
     if rows or columns:
         margin = ((0, rows), (0, columns))
         frame, neighbour = np.pad(frame, margin, "edge"), np.pad(neighbour, margin, "edge")
-    flow = _solver(preset).calc(
+    flow = _solver().calc(
         np.ascontiguousarray(frame),
         np.ascontiguousarray(neighbour),
         None,  # type: ignore[call-overload]
@@ -76,7 +77,6 @@ def flow_to_neighbours(
     *,
     past: int,
     future: int,
-    preset: Preset = "fast",
 ) -> Tensor:
     """Flow from each middle frame of a window to its neighbours, as `Window.inputs` wants it.
 
@@ -86,7 +86,6 @@ def flow_to_neighbours(
         after: frames of `clip` after the middle: `future`, fewer where a scene ends.
         past: how many earlier neighbours of each frame are wanted.
         future: how many later ones.
-        preset: see `dis_flow`.
 
     Returns:
         `(B, K, past + future, 2, H, W)`, float32, on the clip's device: neighbours
@@ -102,6 +101,6 @@ def flow_to_neighbours(
             for slot, offset in enumerate(offsets):
                 if 0 <= index + offset < frames:
                     flow[item, place, slot] = dis_flow(
-                        luma[item, index], luma[item, index + offset], preset=preset
+                        luma[item, index], luma[item, index + offset]
                     )
     return torch.from_numpy(flow).permute(0, 1, 2, 5, 3, 4).to(clip.device)

@@ -38,6 +38,8 @@ from upreel.video.target import check_place, image_target
 
 log = logging.getLogger(__name__)
 
+_MAX_RATE = 960
+
 
 def check_target(
     target: str | Path,
@@ -156,6 +158,7 @@ class Writer:
         self._carrier: Carrier | None = None
         self._time_base = Fraction(1)
         self._shift = Fraction(0)
+        self._rate = DEFAULT_RATE
         self._last = -(2**62)
         self._end = Fraction(0)
         self._count = 0
@@ -263,6 +266,7 @@ class Writer:
         self._time_base = container.time_base or first.time_base
         cut = self._cut(first)
         self._shift = cut.shift
+        self._rate = _plausible_rate(self._source.video.frame_rate, first)
         media = self._source.media
         if media is not None:
             self._carrier = self._stack.enter_context(
@@ -327,10 +331,9 @@ class Writer:
     def _add_video(self) -> av.VideoStream:
         assert self._out is not None
         video, chosen = self._source.video, self._plan
-        rate = video.frame_rate or DEFAULT_RATE
         stream = self._out.add_stream(
             chosen.encoder.name,
-            rate=rate,
+            rate=self._rate,
             options=encoder_options(chosen, video.hdr, self.colors, self.size),
         )
         assert isinstance(stream, av.VideoStream)
@@ -364,7 +367,7 @@ class Writer:
         pts = max(ticks(begin, self._time_base), self._last + 1)
         if frame.duration:
             end = begin + frame.duration * frame.time_base
-            self._durations[pts] = max(1, ticks(end, self._time_base) - pts)
+            made.duration = self._durations[pts] = max(1, ticks(end, self._time_base) - pts)
             self._end = end + self._shift
         self._last = pts
         self._count += 1
@@ -380,3 +383,15 @@ class Writer:
             if self._count <= 2 and self._plan.encoder.name == "libx265":
                 packet.dts = packet.pts  # which x265 leaves to chance for fewer than three frames
             self._out.mux(packet)
+
+
+def _plausible_rate(said: Fraction | None, first: Frame) -> Fraction:
+    """Frames in a second, as encoders want to know; instants do not depend on it.
+
+    A header without a rate makes FFmpeg take the finest unit of time for one.
+    """
+    if said is not None and said <= _MAX_RATE:
+        return said
+    if first.duration and (rate := 1 / (first.duration * first.time_base)) <= _MAX_RATE:
+        return rate
+    return DEFAULT_RATE

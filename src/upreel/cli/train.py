@@ -1,0 +1,73 @@
+"""`upreel train`: from a recipe and clips to a file of weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upreel.cli.console import Verbose
+
+
+def train(
+    recipe: Annotated[
+        str, typer.Argument(help="A .toml file, or a recipe that ships, such as swift-x4-clean.")
+    ],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="A folder of clips: with index.tsv; or with folders train and val of videos and "
+            "image folders; or videos and image folders themselves, and then nothing is scored."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="The folder of this run.")],
+    cache: Annotated[
+        Path | None,
+        typer.Option(help="Where prepared clips lie; runs on the same clips may share it."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in --out.")
+    ] = False,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a value of the recipe; repeatable."
+        ),
+    ] = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="Of torch. With 1, the same recipe gives the same bits."),
+    ] = None,
+    verbose: Verbose = False,
+) -> None:
+    """Train a network and write its weights, with their scores and the recipe in them.
+
+    Clips are prepared first (luma, degraded versions, optical flow); then the steps begin. Stop it
+    at any time with Ctrl-C, and go on with --resume.
+
+    upreel train swift-x4-clean --data clips --out runs/clean
+
+    upreel train swift-x4-clean --data clips --out runs/clean --resume
+
+    upreel train swift-x4-clean --data clips --out runs/try --set optimizer.rate=1e-3
+    --set 'stages=[{steps=500, batch=4, crop=48, frames=6}]'
+
+    Then: upreel upscale in.mp4 out.mp4 --model runs/clean/swift-x4-clean.safetensors
+    """
+    import torch
+
+    from upreel.training.recipe import read_recipe
+    from upreel.training.trainer import train as fit
+
+    if threads is not None:
+        torch.set_num_threads(threads)
+    weights = fit(
+        read_recipe(recipe, changes or ()),
+        data=data,
+        out=out,
+        cache=cache,
+        resume=resume,
+        progress=lambda line: typer.echo(line, err=True),
+    )
+    typer.echo(str(weights))

@@ -1,0 +1,1 @@
+"""Clips, what is done to them, and batches for training."""

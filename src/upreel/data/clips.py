@@ -1,0 +1,132 @@
+"""The clips of a folder, and the luma of their frames."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from upreel.data.camera import pan
+from upreel.data.degradations import Luma
+from upreel.errors import MediaError
+from upreel.ops.color import code_range, rgb_to_ycbcr
+from upreel.ops.flow import to_8_bits
+from upreel.ops.resize import imresize
+from upreel.video.encoding import CONTAINERS
+from upreel.video.frame import Frame
+from upreel.video.reader import Reader
+
+INDEX = "index.tsv"
+PATHS = 2
+"""How many camera paths are made over each photograph."""
+
+Split = Literal["train", "val"]
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """One clip of a folder.
+
+    Attributes:
+        name: of its file or folder.
+        path: a video, a folder of images, or a photograph.
+        halve: by how much frames are reduced first, so that the marks of a lossy codec do not
+            become the truth.
+        credit: licence and source.
+        still: whether it is a photograph, over which a camera is to move.
+    """
+
+    name: str
+    path: Path
+    halve: int = 1
+    credit: str = "unknown"
+    still: bool = False
+
+
+def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> list[Clip]:
+    """List the clips of a folder.
+
+    Args:
+        data: a folder of videos and of folders of images, or one with a folder of such for each
+            split. Where it has an `index.tsv`, that says which clips there are (columns `split`,
+            `name`, `kind`, `halve`, `licence`, `source`) and they lie in a folder for each split.
+        split: which of them, where there are splits.
+        stills: whether photographs (`kind` is `stills`) become clips too.
+
+    Raises:
+        MediaError: there are none.
+    """
+    if (data / INDEX).is_file():
+        clips = list(_read_index(data, split, stills=stills))
+    else:
+        folder = data / split if has_splits(data) else data
+        entries = sorted(folder.iterdir()) if folder.is_dir() else []
+        clips = [Clip(path.name, path) for path in entries if path.is_dir() or _is_video(path)]
+    if not clips:
+        raise MediaError(
+            f"expected a folder with videos, folders of images, or an {INDEX} with {split} clips, "
+            f"found none in {data}"
+        )
+    return clips
+
+
+def has_splits(data: Path) -> bool:
+    """Whether a folder tells clips for training from clips for validation."""
+    return (data / INDEX).is_file() or all((data / name).is_dir() for name in ("train", "val"))
+
+
+def _read_index(data: Path, split: Split, *, stills: bool) -> Iterator[Clip]:
+    with (data / INDEX).open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["split"] == split]
+    for row in rows:
+        path = data / split / row["name"]
+        credit = f"{row['licence']}, {row['source']}"
+        if row["kind"] != "stills":
+            yield Clip(row["name"], path, int(row["halve"]), credit)
+        elif stills:
+            for photograph in sorted(path.iterdir()):
+                for number in range(PATHS):
+                    name = f"{row['name']}-{photograph.stem}-{number}"
+                    yield Clip(name, photograph, int(row["halve"]), credit, still=True)
+
+
+def _is_video(path: Path) -> bool:
+    return path.suffix.lower() in {*CONTAINERS, ".avi", ".y4m", ".264", ".gif"}
+
+
+def read_luma(clip: Clip) -> Iterator[Luma]:
+    """Read the frames of a clip: luma `(H, W)`, 8 bits, limited range.
+
+    Raises:
+        MediaError: the clip cannot be read.
+    """
+    if clip.still:
+        for frame in pan(next(_decode_luma(clip)), key=clip.name):
+            yield np.ascontiguousarray(frame)
+    else:
+        yield from _decode_luma(clip)
+
+
+def _decode_luma(clip: Clip) -> Iterator[Luma]:
+    with Reader(clip.path) as reader:
+        full = reader.video.colors.range == "pc"
+        for frame in reader:
+            luma = _luma(frame, full=full)
+            yield to_8_bits(imresize(luma, 1 / clip.halve) if clip.halve > 1 else luma)
+
+
+def _luma(frame: Frame, *, full: bool) -> Tensor:
+    top = 2**frame.layout.bits - 1
+    planes: list[Tensor] = [
+        torch.from_numpy(plane.astype(np.float32)) / top for plane in frame.planes
+    ]
+    if frame.layout.family == "rgb":
+        return rgb_to_ycbcr(torch.stack(planes[:3]), "smpte170m", "tv", 8)[0]
+    black, span, _ = code_range("tv", 8)
+    return planes[0] * span + black if full else planes[0]

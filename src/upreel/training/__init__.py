@@ -1,0 +1,1 @@
+"""From a recipe and a folder of clips to a file of weights."""

@@ -1,0 +1,72 @@
+"""From a trained network to a file of weights that says where it comes from."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from torch import nn
+
+from upreel.core.files import PendingFile
+from upreel.data.clips import Clip
+from upreel.models.weights import Provenance, save
+from upreel.training.recipe import Recipe
+
+
+def export(
+    recipe: Recipe,
+    network: nn.Module,
+    clips: Sequence[Clip],
+    out: Path,
+    *,
+    scores: Mapping[str, dict[str, float]] | None = None,
+) -> Path:
+    """Write the weights of a network with their provenance.
+
+    Args:
+        recipe: that made it.
+        network: with the weights to write.
+        clips: that it was trained on.
+        out: the folder; a file of this name in it is replaced.
+        scores: by protocol.
+
+    Raises:
+        OutputError: the disk is full.
+    """
+    network_name, _, flavour = recipe.name.partition(":")
+    provenance = Provenance(
+        network=recipe.network.name,
+        arguments={"scale": recipe.scale, **recipe.network.arguments},
+        name=recipe.name,
+        scale=recipe.scale,
+        trained_on=credit(clips, recipe.credits),
+        recipe=recipe.model_dump_json(),
+        commit=find_commit(),
+        scores=dict(scores or {}),
+    )
+    stem = "-".join(filter(None, (network_name, f"x{recipe.scale}", flavour)))
+    with PendingFile(out / f"{stem}.safetensors", overwrite=True) as pending:
+        save(pending.path, network, provenance)
+        return pending.commit()
+
+
+def credit(clips: Sequence[Clip], more: str) -> str:
+    """The clips, each with licence and source, and what licences ask for beside that."""
+    names = dict.fromkeys(
+        f"{clip.path.parent.name if clip.still else clip.name} ({clip.credit})" for clip in clips
+    )
+    return ". ".join(filter(None, (", ".join(names), more)))
+
+
+def find_commit() -> str:
+    """The commit of the source tree that this package lies in; `unknown` where it is installed."""
+    package = Path(__file__).parents[1]
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(package), "log", "-1", "--format=%H", "--", "."],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    except OSError:  # no git here
+        return "unknown"
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,75 @@
+"""Optimisers: Adam, and Muon for the weights of hidden layers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+OptimizerName = Literal["adam", "muon"]
+
+_BETAS = (0.9, 0.99)
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+_ITERATIONS = 5
+
+
+class Muon(torch.optim.Optimizer):
+    """Momentum whose every step is made orthogonal: no direction of a layer outweighs the others.
+
+    A convolution counts as a matrix with one row for each output channel. The length of a step is
+    that of Adam's (0.2 for each weight at a rate of 1), so that both share a rate.
+
+    Source: Keller Jordan et al. 2024, "Muon: an optimizer for hidden layers in neural networks"
+    (the iteration and its coefficients, Nesterov's momentum); the length after Liu et al. 2025,
+    "Muon is scalable for LLM training".
+    """
+
+    def __init__(self, weights: list[nn.Parameter], rate: float, *, momentum: float = 0.95) -> None:
+        """Take the weights, each of two or more axes."""
+        super().__init__(weights, {"lr": rate})
+        self.momentum = momentum
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]
+        """Move each weight that has a gradient."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["average"] = torch.zeros_like(weight.grad)
+                average: Tensor = state["average"].lerp_(weight.grad, 1 - self.momentum)
+                direction = orthogonalize(weight.grad.lerp(average, self.momentum).flatten(1))
+                length = 0.2 * max(direction.shape) ** 0.5
+                weight.add_(direction.view(weight.shape), alpha=-group["lr"] * length)
+
+
+def orthogonalize(matrix: Tensor) -> Tensor:
+    """Bring all singular values near 1 (0.7 to 1.2) and keep the singular vectors.
+
+    Args:
+        matrix: `(M, N)`; `M` at most `N` for speed.
+    """
+    a, b, c = _COEFFICIENTS
+    x: Tensor = matrix / (matrix.norm() + 1e-12)
+    for _ in range(_ITERATIONS):
+        square = x @ x.T
+        x = a * x + (b * square + c * square @ square) @ x
+    return x
+
+
+def make_optimizers(
+    network: nn.Module, name: OptimizerName, rate: float
+) -> list[torch.optim.Optimizer]:
+    """Make what moves the parameters of a network, each of them once.
+
+    Muon gets the weights of all convolutions but the last one, which makes the output; Adam gets
+    everything else.
+    """
+    parameters = list(network.parameters())
+    hidden = [p for p in parameters if p.ndim == 4][:-1] if name == "muon" else []
+    rest = [p for p in parameters if not any(p is taken for taken in hidden)]
+    adam = torch.optim.Adam(rest, lr=rate, betas=_BETAS)
+    return [Muon(hidden, rate), adam] if hidden else [adam]

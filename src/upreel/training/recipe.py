@@ -1,0 +1,290 @@
+"""Recipes: everything that a run of training depends on beside the clips, read from TOML."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from upreel.core.files import reason
+from upreel.data.cache import LONGEST, Packing
+from upreel.data.codec import Codec
+from upreel.data.degradations import Degradation, Reduction
+from upreel.errors import ConfigError
+from upreel.evaluation.protocols import Protocol, find_protocol
+from upreel.losses import LOSSES
+from upreel.models import ZOO
+from upreel.models.weights import Argument
+from upreel.training.optim import OptimizerName
+
+Positive = Annotated[int, Field(ge=1)]
+Rate = Annotated[float, Field(ge=0)]
+
+
+class Table(BaseModel):
+    """A table of a recipe: nothing in it is ignored, nothing is converted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Network(Table):
+    """What is trained.
+
+    Attributes:
+        name: in the zoo.
+        arguments: of its constructor, beside `scale`.
+        init: what to start from: a file of weights, or a name among those that ship such as
+            `swift-x4-clean`; weights for a scale of 4 serve for 2 as well. Empty: random numbers.
+    """
+
+    name: str = "swift"
+    arguments: dict[str, Argument] = {}
+    init: str = ""
+
+    @field_validator("name")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        return _one_of(ZOO, name)
+
+
+class Version(Table):
+    """One way to make low frames: see `Degradation`."""
+
+    reduction: Reduction = "bi"
+    blur: tuple[float, ...] = (0.0,)
+    noise: tuple[float, ...] = (0.0,)
+    plain: float = 0.0
+    codec: Codec | None = None
+    crf: tuple[int, int] = (24, 24)
+    presets: tuple[str, ...] = ("medium",)
+
+
+class Data(Table):
+    """What is seen: see `Packing`."""
+
+    strides: Positive = 2
+    frames: Positive = LONGEST
+    versions: Annotated[dict[str, Version], Field(min_length=1)]
+
+    @field_validator("versions")
+    @classmethod
+    def _alike(cls, versions: dict[str, Version]) -> dict[str, Version]:
+        if len({version.reduction for version in versions.values()}) > 1:
+            raise ValueError(
+                "expected one reduction for all versions, found several: their low samples lie in "
+                "different places"
+            )
+        return versions
+
+
+class Stage(Table):
+    """A part of the run with batches of one shape: sequences, side of a low crop, frames."""
+
+    steps: Positive
+    batch: Positive
+    crop: Positive
+    frames: Positive
+
+
+class Optimizer(Table):
+    """How the weights move.
+
+    Attributes:
+        name: which optimiser.
+        rate: its greatest learning rate.
+        final_rate: its last one.
+        warm_up: steps until the rate is reached.
+        clip: greatest norm of a gradient; longer ones are shortened to it.
+        average: how much of its past the average of the weights keeps from step to step.
+    """
+
+    name: OptimizerName = "muon"
+    rate: Rate
+    final_rate: Rate = 1e-5
+    warm_up: Annotated[int, Field(ge=0)] = 100
+    clip: Rate = 0.5
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
+
+
+class Recipe(Table):
+    """The whole recipe.
+
+    Attributes:
+        name: of what it makes, as users will ask for it: `swift:clean`.
+        scale: how many times larger frames get.
+        seed: of the random numbers.
+        network: what is trained.
+        data: what it sees.
+        stages: one after the other; all their steps together are the run.
+        optimizer: how the weights move.
+        loss: a name in `upreel.losses.LOSSES`. A sequence's first frame, which has no past, counts
+            half.
+        precision: what convolutions run in.
+        protocol: how it is scored.
+        validate_every: steps between scores.
+        save_every: steps between checkpoints.
+        credits: what licences of clips ask to be said, beside the names and licences themselves.
+    """
+
+    name: str
+    scale: Literal[2, 3, 4]
+    seed: int = 1
+    network: Network = Network()
+    data: Data
+    stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
+    optimizer: Optimizer
+    loss: str = "charbonnier"
+    precision: Literal["bf16", "fp32"] = "bf16"
+    protocol: str
+    validate_every: Positive = 1000
+    save_every: Positive = 200
+    credits: str = ""
+
+    @field_validator("loss")
+    @classmethod
+    def _known(cls, loss: str) -> str:
+        return _one_of(LOSSES, loss)
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return sum(stage.steps for stage in self.stages)
+
+    @property
+    def validation(self) -> Protocol:
+        """The protocol at the recipe's scale."""
+        return find_protocol(self.protocol, self.scale)
+
+    @property
+    def packing(self) -> Packing:
+        """How the clips are prepared."""
+        degradations = {
+            name: Degradation(**version.model_dump())
+            for name, version in self.data.versions.items()
+        }
+        smallest = min(stage.crop for stage in self.stages) + 2
+        return Packing(
+            degradations, self.scale, self.data.strides, self.data.frames, smallest=smallest
+        )
+
+
+def read_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
+    """Read a recipe and change some of its values.
+
+    Args:
+        source: a TOML file, the `recipe.json` of a run, or the name of a recipe that ships, such
+            as `swift-x4-clean`.
+        changes: `optimizer.rate=1e-3`, `stages.0.steps=100`, `network.init=my.safetensors`: a key
+            and a value as in TOML; a string needs no quotes.
+
+    Raises:
+        ConfigError: a key is unknown, or a value cannot be used.
+    """
+    path = _find(source)
+    try:
+        text = path.read_text(encoding="utf-8")
+        tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise ConfigError(f"expected a recipe at {path}, found {reason(error)}") from error
+    except ValueError as error:
+        raise ConfigError(f"expected TOML in {path}, but: {error}") from error
+    for change in changes:
+        _change(tables, change)
+    try:
+        # JSON has no tuples, so lists are fine there, and nothing else is converted.
+        recipe = Recipe.model_validate_json(json.dumps(tables, default=str))
+    except ValidationError as error:
+        raise ConfigError(f"{path.name}: {_explain(error)}") from error
+    _ = recipe.validation  # an unknown protocol is refused now, not after the first steps
+    return recipe
+
+
+def recipes() -> dict[str, Path]:
+    """The recipes that ship, by name."""
+    folder = Path(str(resources.files("upreel"))) / "recipes"
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def _find(source: str | Path) -> Path:
+    path = Path(source)
+    if path.suffix or path.exists():
+        return path
+    if path.name not in recipes():
+        names = ", ".join(recipes())
+        raise ConfigError(f"expected a .toml file or a recipe out of {names}, found {path.name!r}")
+    return recipes()[path.name]
+
+
+def _one_of(known: Mapping[str, object], name: str) -> str:
+    if name not in known:
+        raise ValueError(f"expected one of {', '.join(known)}, found {name!r}")
+    return name
+
+
+def _change(tables: dict[str, object], change: str) -> None:
+    """Set one value in place."""
+    dotted, sign, text = change.partition("=")
+    if not sign or not dotted.strip():
+        raise ConfigError(f"expected KEY=VALUE such as optimizer.rate=1e-3, found {change!r}")
+    *parents, last = dotted.strip().split(".")
+    table: object = tables
+    for key in parents:
+        table = _inside(table, key, dotted)
+    value = _parse(text.strip())
+    if isinstance(table, list) and last.isdecimal() and int(last) < len(table):
+        table[int(last)] = value
+    elif isinstance(table, dict):
+        table[last] = value
+    else:
+        raise ConfigError(f"expected a table to set {dotted!r} in, found none")
+
+
+def _inside(table: object, key: str, dotted: str) -> object:
+    if isinstance(table, dict):
+        return table.setdefault(key, {})
+    if isinstance(table, list) and key.isdecimal() and int(key) < len(table):
+        return cast(object, table[int(key)])
+    raise ConfigError(f"expected a table or an entry of a list at {key!r} of {dotted!r}")
+
+
+def _parse(text: str) -> object:
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _explain(error: ValidationError) -> str:
+    """The first mistake in one line."""
+    first = error.errors()[0]
+    *parents, last = [str(part) for part in first["loc"]] or ["recipe"]
+    where = ".".join(parents) or "the recipe"
+    if first["type"] == "extra_forbidden":
+        known = _keys(parents)
+        close = get_close_matches(last, known, 1)
+        hint = f"did you mean {close[0]!r}?" if close else f"it has {', '.join(known)}"
+        return f"unknown key {last!r} in {where}: {hint}"
+    if first["type"] == "missing":
+        return f"the key {last!r} is missing in {where}"
+    dotted = ".".join([*parents, last])
+    if first["type"] == "value_error":  # our own: it has it all
+        return f"{dotted}: {first['msg'].removeprefix('Value error, ')}"
+    return f"{first['msg']} at {dotted!r}, found {first['input']!r}"
+
+
+def _keys(location: Sequence[str]) -> list[str]:
+    """The keys of the table at a place."""
+    tables: dict[str, type[Table]] = {
+        "network": Network, "data": Data, "versions": Version, "stages": Stage,
+        "optimizer": Optimizer,
+    }  # fmt: skip
+    for part in reversed(location):
+        if part in tables:
+            return list(tables[part].model_fields)
+    return list(Recipe.model_fields)

@@ -1,0 +1,153 @@
+"""The state of a run of training, in memory and in its folder."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import nn
+
+from upreel.core.files import PendingFile, failed
+from upreel.errors import ConfigError, UsageError
+from upreel.models import upscaler_class
+from upreel.training.optim import make_optimizers
+from upreel.training.recipe import Recipe
+from upreel.training.warm_start import warm_start
+
+CHECKPOINT = "checkpoint.pt"
+METRICS = "metrics.jsonl"
+RECIPE = "recipe.json"
+
+Log = Callable[[Mapping[str, float]], None]
+
+
+class Run:
+    """A network on its way, with all that the next step depends on.
+
+    Attributes:
+        out: its folder.
+        step: how many steps are done.
+        network: as the last step left it.
+        average: a moving average of its weights: what is scored and written.
+    """
+
+    def __init__(self, recipe: Recipe, out: Path) -> None:
+        """Make the network of a recipe, before its first step."""
+        self.out, self.step, self._recipe = out, 0, recipe.model_dump_json()
+        self.network = _build(recipe)
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        self._optimizers = make_optimizers(
+            self.network, recipe.optimizer.name, recipe.optimizer.rate
+        )
+
+    @classmethod
+    def begin(cls, recipe: Recipe, out: Path, *, resume: bool) -> Run:
+        """Begin a run in a folder, or go on with the one that is there.
+
+        Raises:
+            UsageError: there is one and `resume` is not set, or it has another recipe.
+            OutputError: the folder cannot be written.
+        """
+        checkpoint = out / CHECKPOINT
+        if checkpoint.exists() and not resume:
+            raise UsageError(f"{out} has a run already. Pass --resume, or name another folder.")
+        try:
+            out.mkdir(parents=True, exist_ok=True)
+            run = cls(recipe, out)
+            if checkpoint.exists():
+                run._restore(checkpoint)
+            (out / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n")
+            run._forget_metrics()
+        except OSError as error:
+            raise failed(out, error) from error
+        return run
+
+    def update(self, rate: float, *, decay: float) -> None:
+        """Move the weights along their gradients, and their average after them."""
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+        with torch.no_grad():
+            weights = self.network.state_dict()
+            for name, average in self.average.state_dict().items():
+                average.lerp_(weights[name], 1 - decay)
+        self.step += 1
+
+    def save(self) -> None:
+        """Write a checkpoint in place of the last one.
+
+        Raises:
+            OutputError: the disk is full; the last one is as it was.
+        """
+        state = {
+            "recipe": self._recipe,
+            "step": self.step,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+        }
+        with PendingFile(self.out / CHECKPOINT, overwrite=True) as pending:
+            torch.save(state, pending.path)
+            pending.commit()
+
+    def _restore(self, checkpoint: Path) -> None:
+        state = torch.load(checkpoint, weights_only=True)
+        if state["recipe"] != self._recipe:
+            differences = ", ".join(_differences(state["recipe"], self._recipe))
+            raise UsageError(
+                f"expected the recipe that {self.out} was begun with, found other {differences}; "
+                "take that one, or another folder"
+            )
+        self.step = state["step"]
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
+
+    def _forget_metrics(self) -> None:
+        """Drop the lines of steps that are not in the checkpoint: they will be done again."""
+        path = self.out / METRICS
+        lines = path.read_text().splitlines(keepends=True) if path.exists() else []
+        complete = [line for line in lines if line.endswith("\n")]
+        path.write_text("".join(li for li in complete if json.loads(li)["step"] <= self.step))
+
+    @contextmanager
+    def metrics(self) -> Iterator[Log]:
+        """Append figures to the log of the run, one line each."""
+        with (self.out / METRICS).open("a", buffering=1) as file:
+
+            def log(figures: Mapping[str, float]) -> None:
+                file.write(json.dumps(figures) + "\n")
+
+            yield log
+
+
+def _build(recipe: Recipe) -> nn.Module:
+    """The network of a recipe with its first weights."""
+    arguments = {"scale": recipe.scale, **recipe.network.arguments}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        try:
+            network = upscaler_class(recipe.network.name)(**arguments)
+        except (TypeError, ValueError) as error:
+            raise ConfigError(
+                f"expected network.arguments that {recipe.network.name} takes, but: {error}"
+            ) from error
+    if not isinstance(network, nn.Module) or not any(True for _ in network.parameters()):
+        raise UsageError(f"{recipe.network.name} has nothing to train")
+    if recipe.network.init:
+        warm_start(network, recipe.network.init)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network
+
+
+def _differences(one: str, other: str) -> Iterator[str]:
+    """Names of the recipe's parts that differ."""
+    left, right = (cast("dict[str, object]", json.loads(text)) for text in (one, other))
+    yield from (name for name in left | right if left.get(name) != right.get(name))

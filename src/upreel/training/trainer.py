@@ -1,0 +1,162 @@
+"""The loop that trains."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+
+from upreel.data.cache import open_pack, pack
+from upreel.data.clips import Clip, find_clips, has_splits
+from upreel.data.samples import Batch, Sampler
+from upreel.errors import NumericError
+from upreel.evaluation.evaluate import evaluate, score
+from upreel.losses import LOSSES
+from upreel.models.upscaler import Upscaler
+from upreel.models.weights import build
+from upreel.training.export import export
+from upreel.training.recipe import Recipe
+from upreel.training.run import Run
+from upreel.training.schedule import decay_at, rate_at, stage_at
+
+Progress = Callable[[str], None]
+
+_FIRST_FRAME = 0.5
+"""What a sequence's first frame counts: it has no past."""
+_TELL_EVERY = 50
+
+
+def train(
+    recipe: Recipe,
+    *,
+    data: Path,
+    out: Path,
+    cache: Path | None = None,
+    resume: bool = False,
+    progress: Progress = lambda line: None,
+) -> Path:
+    """Train a network, score it, and write its weights. Computes on the CPU.
+
+    With one thread (`torch.set_num_threads(1)`) a run that was stopped at any instant and resumed
+    gives the same bits as one that was not.
+
+    Args:
+        recipe: all that the result depends on beside the clips.
+        data: a folder of clips, see `find_clips`. Without splits nothing is scored.
+        out: folder of the run: `recipe.json`, `metrics.jsonl`, `checkpoint.pt`, `report.json`, and
+            the weights.
+        cache: where prepared clips lie; several runs on the same clips may share it. In `out`
+            without it.
+        resume: go on from the last checkpoint in `out`, if there is one.
+        progress: is told lines about what happens.
+
+    Returns:
+        The file of weights.
+
+    Raises:
+        UsageError: `out` has a run and `resume` is not set, or it is a run of another recipe.
+        MediaError: there are no clips.
+        NumericError: the loss is no longer finite.
+    """
+    run = Run.begin(recipe, out, resume=resume)
+    clips = find_clips(data, "train", stills=True)
+    sampler = _prepare(recipe, clips, cache or out / "cache", progress)
+    held_out = data if has_splits(data) else None
+    if held_out is None:
+        progress(f"{data} has no folders train and val: the network will not be scored")
+    with run.metrics() as log:
+        for step in range(run.step, recipe.steps):
+            stage = stage_at(step, recipe.stages)
+            batch = sampler.batch(
+                recipe.seed, step, size=stage.batch, frames=stage.frames, crop=stage.crop
+            )
+            rate = rate_at(
+                step,
+                steps=recipe.steps,
+                peak=recipe.optimizer.rate,
+                final=recipe.optimizer.final_rate,
+                warm_up=recipe.optimizer.warm_up,
+            )
+            loss = _loss(recipe, run.network, batch)
+            run.network.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm = nn.utils.clip_grad_norm_(run.network.parameters(), recipe.optimizer.clip)
+            lost = loss.item()
+            _check_finite(step, lost, float(norm))
+            run.update(rate, decay=decay_at(step, limit=recipe.optimizer.average))
+            log({"step": run.step, "loss": lost, "norm": float(norm), "rate": rate})
+            if run.step % _TELL_EVERY == 0 or run.step == recipe.steps:
+                progress(f"step {run.step}/{recipe.steps}, loss {255 * lost:.3f} levels")
+            if held_out and run.step % recipe.validate_every == 0 and run.step < recipe.steps:
+                means = _validate(recipe, run.average, held_out)
+                log({"step": run.step, **means})
+                progress(f"step {run.step}/{recipe.steps}, {means['psnr']:.2f} dB")
+            if run.step % recipe.save_every == 0 or run.step == recipe.steps:
+                run.save()
+    return _finish(recipe, run, clips, held_out, progress)
+
+
+def _prepare(recipe: Recipe, clips: list[Clip], cache: Path, progress: Progress) -> Sampler:
+    """Make what is missing of the cache, and open it."""
+    packing = recipe.packing
+    for made in pack(clips, cache, packing):
+        progress(f"prepared {made}")
+    versions = open_pack(clips, cache, packing)
+    first_phase = any(d.reduction == "bd-duf" for d in packing.degradations.values())
+    progress(f"{len(versions)} clips in {cache}")
+    return Sampler(versions, scale=recipe.scale, first_phase=first_phase)
+
+
+def _loss(recipe: Recipe, network: nn.Module, batch: Batch) -> Tensor:
+    """The loss of one batch."""
+    wants_flow = "flow" in cast(Upscaler, network).spec.inputs
+    with _autocast(recipe):
+        output = network(batch.low, batch.flow) if wants_flow else network(batch.low)
+    frames = LOSSES[recipe.loss](output, batch.high)
+    weight = torch.ones(frames.shape[1])
+    weight[0] = _FIRST_FRAME
+    return (frames * weight).mean(0).sum() / weight.sum()
+
+
+def _autocast(recipe: Recipe) -> torch.autocast:
+    return torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16")
+
+
+def _check_finite(step: int, loss: float, norm: float) -> None:
+    """Stop before numbers that are none get into the weights.
+
+    Raises:
+        NumericError: one of the two is not finite.
+    """
+    for name, value in (("loss", loss), ("gradient", norm)):
+        if not abs(value) < float("inf"):
+            raise NumericError(
+                f"expected a finite {name}, found {value} at step {step + 1}; begin anew with a "
+                "lower optimizer.rate (the last checkpoint is as it was)"
+            )
+
+
+def _validate(recipe: Recipe, average: nn.Module, data: Path) -> dict[str, float]:
+    """Score the averaged weights through the loop that users run."""
+    with _autocast(recipe):
+        report = score({recipe.name: cast(Upscaler, average)}, recipe.validation, data)
+    return report[recipe.name].means
+
+
+def _finish(
+    recipe: Recipe, run: Run, clips: list[Clip], held_out: Path | None, progress: Progress
+) -> Path:
+    """Write the weights, score what was written, and write that into them."""
+    path = export(recipe, run.average, clips, run.out)
+    if held_out:
+        report = evaluate({recipe.name: build(path)}, recipe.validation, held_out)
+        (run.out / "report.json").write_text(report.to_json())
+        means = report[recipe.name].means
+        path = export(recipe, run.average, clips, run.out, scores={recipe.protocol: means})
+        gain = report.gain(report[recipe.name], "bicubic")
+        progress(f"{recipe.protocol}: {json.dumps(means)}, {gain:+.2f} dB over bicubic")
+    return path

@@ -1,0 +1,58 @@
+"""Weights to start from: those of another run, also of a larger scale."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from upreel.errors import WeightsError
+from upreel.models.weights import folder, read
+
+
+def warm_start(network: nn.Module, init: str) -> None:
+    """Fill a network with weights.
+
+    Args:
+        network: whose weights are replaced.
+        init: a file, or the name of one that ships: `swift-x4-clean`.
+
+    Raises:
+        WeightsError: there is no such file, or it is for another network.
+    """
+    path = Path(init) if init.endswith(".safetensors") else folder() / f"{init}.safetensors"
+    _, tensors = read(path)
+    own = network.state_dict()
+    fitted = {
+        key: value if key not in own or value.shape == own[key].shape else _reduce(key, value)
+        for key, value in tensors.items()
+    }
+    try:
+        network.load_state_dict(fitted)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"expected weights that {type(network).__name__} can start from, but those of {path} "
+            f"do not fit: {str(error).splitlines()[-1].strip()}"
+        ) from error
+
+
+def _reduce(key: str, value: Tensor) -> Tensor:
+    """A tensor of `Swift` for a scale of 4, for a scale of 2.
+
+    Blocks of 4x4 output pixels become 2x2: each new pixel stands for the mean of four. The last
+    output is seen in a quarter of the channels; their weight
+    is doubled.
+    """
+    if key.startswith("out.") and len(value) == 16:
+        return _mean_of_blocks(value)
+    if key == "into.weight":
+        frames, block, hidden = value[:, :2], value[:, 2:18], value[:, 18:]
+        reduced = 2 * _mean_of_blocks(block.transpose(0, 1)).transpose(0, 1)
+        return torch.cat((frames, reduced, hidden), 1)
+    return value
+
+
+def _mean_of_blocks(value: Tensor) -> Tensor:
+    """`(16, ...)` in pixel shuffle's order to `(4, ...)`."""
+    return value.reshape(2, 2, 2, 2, *value.shape[1:]).mean((1, 3)).flatten(0, 1)

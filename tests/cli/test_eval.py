@@ -1,0 +1,59 @@
+"""`upreel eval` hands its arguments on and prints what comes back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+import upreel.evaluation.evaluate
+from upreel.cli import main
+from upreel.evaluation.protocols import Protocol
+from upreel.evaluation.report import ClipScore, Report, Row
+from upreel.models.upscaler import Upscaler
+
+
+@pytest.fixture(autouse=True)
+def _evaluate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every upscaler reaches 30 dB on the one clip that there is."""
+
+    def evaluate(upscalers: Mapping[str, Upscaler], protocol: Protocol, data: Path) -> Report:
+        assert data == Path("clips")
+        assert all(upscaler.spec.scale == protocol.scale for upscaler in upscalers.values())
+        score = ClipScore("boat", 30.0, 0.9, 0.5)
+        return Report(protocol, tuple(Row(name, (score,)) for name in upscalers))
+
+    monkeypatch.setattr(upreel.evaluation.evaluate, "evaluate", evaluate)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def test_a_table_names_the_protocol(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "bicubic", "--data", "clips", "--scale", "2"]) == 0
+    shown = capsys.readouterr().out
+    assert "val-bi-y8 x2" in shown
+    assert "boat" in shown
+    assert "30.00" in shown
+
+
+def test_json_is_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["eval", "bicubic", "--data", "clips", "--protocol", "val-bd-duf-y8", "--json"]
+    assert main(arguments) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["protocol"]["name"] == "val-bd-duf-y8"
+    assert report["rows"][0]["psnr"] == 30.0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["swift:nothing"], "swift:nothing"),
+        (["bicubic", "--protocol", "psnr"], "expected a protocol out of"),
+    ],
+)
+def test_what_does_not_exist_is_a_sentence(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["eval", *arguments, "--data", "clips"]) == 2
+    assert message in capsys.readouterr().err

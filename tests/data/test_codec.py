@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from upreel.data.codec import Codec, CodecSettings, through_codec
+
+
+def moving_ramp(frames: int, height: int, width: int) -> NDArray[np.uint8]:
+    """Frames that differ in brightness, so that a wrong order shows."""
+    x = np.linspace(40, 120, width)[None, None, :]
+    clip = x + 12 * np.arange(frames)[:, None, None] + np.zeros((1, height, 1))
+    return clip.astype(np.uint8)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+@pytest.mark.parametrize("size", [(48, 64), (37, 51), (16, 20)])
+def test_all_frames_come_back_in_order_and_close(codec: Codec, size: tuple[int, int]) -> None:
+    clip = moving_ramp(9, *size)
+    decoded = through_codec(clip, CodecSettings(codec, 18, "veryfast"))
+    assert decoded.shape == clip.shape
+    assert np.abs(decoded.astype(int) - clip).mean() < 1.5
+
+
+def test_it_is_lossy_more_so_at_a_higher_crf_and_the_same_each_time() -> None:
+    clip = np.random.default_rng(1).integers(16, 236, (3, 48, 64), dtype=np.uint8)
+    errors = []
+    for crf in (0, 20, 32):
+        decoded = through_codec(clip, CodecSettings(crf=crf))
+        assert np.array_equal(decoded, through_codec(clip, CodecSettings(crf=crf)))
+        errors.append(float(np.abs(decoded.astype(int) - clip).mean()))
+    assert errors == sorted(errors)
+    assert errors[0] == 0  # x264 at CRF 0 of 8 bits is lossless
+    assert errors[1] > 0.5
