@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from upreel.models.bicubic import cubic_kernel
 from upreel.models.linear import mirror
 from upreel.models.upscaler import Spec, State, StateSpec, Window
-from upreel.ops.warp import bilinear_taps, gather_blocks, sum_rows
+from upreel.ops.warp import bilinear_taps, gather_blocks, sum_rows, warp
 
 # Detail, not brightness, is what the convolutions see and make. It is small; this makes it about 1.
 _GAIN = 8.0
@@ -109,7 +109,7 @@ class Swift(nn.Module):
             future=1,
             inputs=frozenset({"flow"}),
             state={
-                "hidden": StateSpec(self.hidden),
+                "features": StateSpec(self.into.out_channels),
                 "output": StateSpec(1, Fraction(self.scale)),
             },
             halo=max(layers, self.skip.shape[-1] // 2),
@@ -164,9 +164,10 @@ class Swift(nn.Module):
         if following is None:
             parts.append(torch.zeros_like(parts[0]))
         else:
-            parts.append(sum_rows(_rows(following), bilinear_taps(flow_ahead)) - _rows(frame))
+            parts.append(_rows(warp(following, flow_ahead) - frame))
         if state:
-            hidden = sum_rows(_rows(state["hidden"]), bilinear_taps(flow_back))
+            features = sum_rows(_rows(state["features"]), bilinear_taps(flow_back))
+            hidden = features[:, : self.hidden]
             before = _rows(gather_blocks(state["output"], flow_back, self.scale)) - smooth
         else:
             hidden = torch.zeros(len(smooth), self.hidden, dtype=kind, device=frame.device)
@@ -176,7 +177,7 @@ class Swift(nn.Module):
         x = self.body(F.relu(self.into(seen.permute(0, 3, 1, 2)), inplace=True))
         added = _rows(self.out(x))
         high = self._assemble(torch.add(smooth, added, alpha=1 / _GAIN), frame.shape)
-        return high, {"hidden": x[:, : self.hidden], "output": high}
+        return high, {"features": x, "output": high}
 
     def _kind(self, device: torch.device) -> torch.dtype:
         """The type that convolutions run in."""

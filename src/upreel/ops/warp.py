@@ -99,19 +99,20 @@ def sum_rows(rows: Tensor, taps: Taps) -> Tensor:
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """Warp bilinearly: `output(p) = image(p + flow(p))`.
+    """Warp bilinearly: `output(p) = image(p + flow(p))`. For a few channels; for many, `sum_rows`.
 
     Args:
-        image: `(B, C, H, W)`; fastest where its memory is channels-last.
-        flow: `(B, 2, H, W)`, float32, x then y, in pixels. No gradient flows to it.
+        image: `(B, C, H, W)`, float32.
+        flow: `(B, 2, H, W)`, float32, x then y, in pixels.
 
     Returns:
-        `(B, C, H, W)` in channels-last memory.
+        `(B, C, H, W)`.
     """
-    batch, channels, height, width = image.shape
-    rows = image.permute(0, 2, 3, 1).reshape(-1, channels)
-    warped = sum_rows(rows, bilinear_taps(flow))
-    return warped.view(batch, height, width, channels).permute(0, 3, 1, 2)
+    height, width = image.shape[-2:]
+    x = _along(width, flow.device) + flow[:, 0]
+    y = _along(height, flow.device)[:, None] + flow[:, 1]
+    places = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), -1)
+    return F.grid_sample(image, places, padding_mode="border", align_corners=False)
 
 
 class _Runs(torch.autograd.Function):
