@@ -65,7 +65,7 @@ def test_weights_of_another_network(tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
     provenance, _ = read(Path(save_swift(path, Swift(channels=8, hidden=4))))
     assert provenance.scale == 4
-    with pytest.raises(WeightsError, match="Compact can start from, but those of .* do not fit"):
+    with pytest.raises(WeightsError, match=r"Compact can start from, but those of .* do not fit"):
         warm_start(Compact(), str(path))
     with pytest.raises(WeightsError, match="do not fit"):
         warm_start(Swift(channels=16, hidden=4), str(path))

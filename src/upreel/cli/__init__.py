@@ -28,7 +28,7 @@ INTERRUPTED = 130
 TERMINATED = 143
 
 
-class Terminated(KeyboardInterrupt):
+class Terminated(BaseException):
     """Another process asked this one to end; it cleans up as after Ctrl-C."""
 
 

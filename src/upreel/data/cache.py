@@ -29,6 +29,8 @@ from upreel.ops.flow import dis_flow
 
 log = logging.getLogger(__name__)
 
+FORMAT = 1
+"""Of the files; to be raised when flow or low frames are made in another way."""
 LONGEST = 1000
 """Frames of a clip that are read; a version may choose among them."""
 
@@ -109,7 +111,8 @@ def _write_version(stem: Path, high: Luma, degradation: Degradation, packing: Pa
     random = np.random.default_rng(zlib.crc32(stem.name.encode()))
     begin = int(random.integers(max(0, len(high) - packing.frames) + 1))
     end = min(begin + packing.frames, len(high))
-    made_by = asdict(degradation) | {"begin": begin, "end": end, "strides": packing.strides}
+    made_by = {**asdict(degradation), "begin": begin, "end": end, "strides": packing.strides}
+    made_by["format"] = FORMAT
     note, text = stem.with_name(f"{stem.name}.json"), json.dumps(made_by)
     if note.exists() and note.read_text() == text:
         return False
