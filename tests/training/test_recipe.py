@@ -61,7 +61,7 @@ def test_values_can_be_changed() -> None:
         ("stages=[]", "at least 1 item .* at 'stages'"),
         ("data={versions={a={reduction='bi'},b={reduction='bd-duf'}}}", "one reduction for all"),
         ("stages.9.steps=1", "entry of a list at '9' of 'stages.9.steps'"),
-        ("seed.a=1", "expected a table to set 'seed.a' in"),
+        ("scale.a=1", "expected a table to set 'scale.a' in"),
         ("seed", "expected KEY=VALUE"),
     ],
 )

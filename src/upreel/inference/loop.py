@@ -17,6 +17,8 @@ from upreel.ops.flow import flow_to_neighbours
 
 T = TypeVar("T")
 
+CPU = torch.device("cpu")
+
 
 @dataclass(frozen=True, slots=True)
 class Observation(Generic[T]):
@@ -38,8 +40,12 @@ def observe(
     frames: Iterable[tuple[T, Tensor]],
     *,
     begins_scene: Callable[[T], bool] = lambda label: False,
+    device: torch.device = CPU,
 ) -> Iterator[Observation[T]]:
-    """Cut labelled frames `(C, H, W)` into windows, with the inputs that `spec` asks for."""
+    """Cut labelled frames `(C, H, W)` into windows, with the inputs that `spec` asks for.
+
+    Inputs are found on the CPU; everything is then brought to `device`.
+    """
     spans = windows(
         frames,
         past=spec.past,
@@ -49,7 +55,8 @@ def observe(
     )
     for span in spans:
         clip = torch.stack([frame for _, frame in span.items])[None]
-        window = Window(clip, span.past, span.future, _inputs(spec, clip, span))
+        inputs = {name: value.to(device) for name, value in _inputs(spec, clip, span).items()}
+        window = Window(clip.to(device), span.past, span.future, inputs)
         yield Observation(window, tuple(label for label, _ in span.middle), span.first)
 
 
@@ -67,6 +74,7 @@ def enlarge(
     frames: Iterable[tuple[T, Tensor]],
     *,
     begins_scene: Callable[[T], bool] = lambda label: False,
+    device: torch.device = CPU,
     ahead: int = 0,
     stages: Stages | None = None,
 ) -> Generator[tuple[T, Tensor], None, None]:
@@ -77,6 +85,7 @@ def enlarge(
         frames: labelled frames `(C, H, W)`, float32 in 0..1; a label is whatever the caller wants
             to find beside the result: a number, an instant, the file's own frame.
         begins_scene: tells of a label whether a new scene begins with its frame.
+        device: where the upscaler computes; results come back to the CPU.
         ahead: how many windows to prepare (optical flow and the like) ahead, in a thread.
         stages: where time is counted.
 
@@ -86,7 +95,7 @@ def enlarge(
     """
     stages = stages or Stages()
     observations = stages.iterate(
-        "inputs", observe(upscaler.spec, frames, begins_scene=begins_scene)
+        "inputs", observe(upscaler.spec, frames, begins_scene=begins_scene, device=device)
     )
     if ahead:
         observations = prefetch(observations, depth=ahead)
@@ -107,6 +116,6 @@ def _stepper(upscaler: Upscaler) -> Callable[[Observation[T]], Tensor]:
         nonlocal state
         with torch.inference_mode():
             high, state = upscaler.step(seen.window, {} if seen.first else state)
-        return high[0]
+        return high[0].cpu()
 
     return step

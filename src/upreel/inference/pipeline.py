@@ -215,6 +215,7 @@ class _Job:
 
     geometry: Geometry
     upscaler: Upscaler
+    device: torch.device
 
     def source_coding(self, reader: Reader) -> Coding:
         return Coding.of(reader.video.layout, reader.video.colors, reader.video.height)
@@ -244,7 +245,7 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
         upscaler = make(dtype)
         if dtype != torch.float32:
             in_fp32 = lambda: make(torch.float32)  # noqa: E731
-    return _Job(geometry, Guarded(upscaler, tile=options.tile, in_fp32=in_fp32))
+    return _Job(geometry, Guarded(upscaler, tile=options.tile, in_fp32=in_fp32), device)
 
 
 def _enlarged(
@@ -271,6 +272,7 @@ def _enlarged(
                     job.upscaler,
                     ((frame, low(frame)) for frame in frames),
                     begins_scene=lambda frame: frame.cut,
+                    device=job.device,
                     ahead=2,
                     stages=stages,
                 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +29,7 @@ Progress = Callable[[str], None]
 _FIRST_FRAME = 0.5
 """What a sequence's first frame counts: it has no past."""
 _TELL_EVERY = 50
+_TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
 
 
 def train(
@@ -114,16 +116,12 @@ def _prepare(recipe: Recipe, clips: list[Clip], cache: Path, progress: Progress)
 def _loss(recipe: Recipe, network: nn.Module, batch: Batch) -> Tensor:
     """The loss of one batch."""
     wants_flow = "flow" in cast(Upscaler, network).spec.inputs
-    with _autocast(recipe):
+    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
         output = network(batch.low, batch.flow) if wants_flow else network(batch.low)
     frames = LOSSES[recipe.loss](output, batch.high)
     weight = torch.ones(frames.shape[1])
     weight[0] = _FIRST_FRAME
     return (frames * weight).mean(0).sum() / weight.sum()
-
-
-def _autocast(recipe: Recipe) -> torch.autocast:
-    return torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16")
 
 
 def _check_finite(step: int, loss: float, norm: float) -> None:
@@ -142,8 +140,8 @@ def _check_finite(step: int, loss: float, norm: float) -> None:
 
 def _validate(recipe: Recipe, average: nn.Module, data: Path) -> dict[str, float]:
     """Score the averaged weights through the loop that users run."""
-    with _autocast(recipe):
-        report = score({recipe.name: cast(Upscaler, average)}, recipe.validation, data)
+    network = copy.deepcopy(average).to(_TYPES[recipe.precision])
+    report = score({recipe.name: cast(Upscaler, network)}, recipe.validation, data)
     return report[recipe.name].means
 
 
