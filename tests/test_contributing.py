@@ -78,15 +78,13 @@ def test_the_network_can_be_tiled_saved_and_loaded(tmp_path: Path) -> None:
             torch.testing.assert_close(frame, expected, rtol=0, atol=2e-6)
 
 
-def test_the_loss_is_one_number_for_each_frame(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_loss_is_one_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "squared.py").write_text(CODE[1])
     monkeypatch.syspath_prepend(tmp_path)
     loss: Loss = import_module("squared").squared_error
-    truth = torch.zeros(2, 3, 1, 4, 4)
-    torch.testing.assert_close(loss(truth + 0.5, truth), torch.full((2, 3), 0.25))
-    assert all(known(truth + 0.5, truth).shape == (2, 3) for known in LOSSES.values())
+    truth, weight = torch.zeros(2, 3, 1, 4, 4), torch.tensor([0.2, 0.3, 0.5])
+    torch.testing.assert_close(loss(truth + 0.5, truth, weight), torch.tensor(0.25))
+    assert all(known(truth + 0.5, truth, weight).shape == () for known in LOSSES.values())
 
 
 @pytest.mark.usefixtures("_network")

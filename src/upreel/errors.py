@@ -6,7 +6,7 @@
     ├── MediaError              a file cannot be read as video (ValueError); exit status 1
     │   └── DamagedError        it can be read in part only
     ├── OutputError             the result cannot be written (OSError); exit status 1
-    ├── WeightsError            a file of weights is not what it should be (ValueError); exit status 1
+    ├── WeightsError            a file of weights is not what it says (ValueError); exit status 1
     └── NumericError            a network returned values that are not finite (ArithmeticError)
 
 A message says what was expected, what was found, and what to do, in one line.

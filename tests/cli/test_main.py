@@ -105,6 +105,17 @@ def test_ctrl_c_is_130_and_a_line(
     assert "Traceback" not in error
 
 
+@pytest.mark.parametrize("reason", ["", "memory does not suffice for tiles of 64 pixels"])
+def test_too_little_memory_is_no_mistake_of_ours(
+    reason: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raising(monkeypatch, MemoryError(reason))
+    assert main(["probe", "a.mp4"]) == 1
+    error = capsys.readouterr().err
+    assert error.startswith("upreel: memory does not suffice")
+    assert "mistake" not in error
+
+
 @pytest.mark.parametrize("flags", [[], ["-v"]])
 def test_the_unexpected_is_one_line_and_a_traceback_only_if_asked_for(
     flags: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

@@ -62,8 +62,8 @@ def test_draws_depend_on_the_key_alone() -> None:
         blur=(0.0, 0.5), noise=(1.0, 4.0), codec="h264", crf=(18, 32), presets=("veryfast",)
     )
     high = noise(2, 64, 64)
-    again = [degrade(high, degradation, scale=2, key="a") for _ in range(2)]
-    assert np.array_equal(*again)
+    one, other = (degrade(high, degradation, scale=2, key="a") for _ in range(2))
+    assert np.array_equal(one, other)
     others = {degrade(high, degradation, scale=2, key=key).tobytes() for key in "abcd"}
     assert len(others) == 4
 

@@ -9,7 +9,15 @@ from upreel.evaluation.protocols import find_protocol
 def test_a_protocol_says_all_that_a_score_depends_on() -> None:
     protocol = find_protocol("val-bd-duf-y8")
     assert (protocol.scale, protocol.frames, protocol.border) == (4, 15, 8)
-    for word in ("val-bd-duf-y8 x4", "Gaussian", "luma", "8 bits", "15 frames", "border of 8", "Farneback"):
+    for word in (
+        "val-bd-duf-y8 x4",
+        "Gaussian",
+        "luma",
+        "8 bits",
+        "15 frames",
+        "border of 8",
+        "Farneback",
+    ):
         assert word in protocol.description
 
 

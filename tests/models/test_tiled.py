@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from upreel.models.swift import Swift
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 
@@ -73,3 +74,20 @@ def test_the_state_moves_between_tilings() -> None:
         expected, _ = network.step(window, state)
         found, _ = Tiled(network, 24).step(window, state)
     torch.testing.assert_close(found, expected)
+
+
+def test_motion_may_be_larger_than_the_halo() -> None:
+    """What moves into a tile was outside it a frame ago."""
+    torch.manual_seed(0)
+    network = Swift(2, channels=8, hidden=8, blocks=1).eval()
+    torch.nn.init.normal_(network.out.weight, std=0.3)
+    flow = torch.zeros(1, 1, 2, 2, 40, 96)
+    flow[:, :, 0, 0], flow[:, :, 1, 0] = -14, 14
+    states: list[State] = [{}, {}]
+    with torch.inference_mode():
+        for time in range(3):
+            clip = torch.rand(1, 3 if time else 2, 1, 40, 96)
+            window = Window(clip, int(time > 0), 1, {"flow": flow})
+            whole, states[0] = network.step(window, states[0])
+            parts, states[1] = Tiled(network, 32).step(window, states[1])
+            torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0)

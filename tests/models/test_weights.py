@@ -88,6 +88,18 @@ def test_weights_of_another_shape(tmp_path: Path) -> None:
         build(path)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"arguments": {"depth": 3}}, {"arguments": {"scale": "two"}}, {"network": "sharp"}],
+    ids=str,
+)
+def test_a_header_that_fits_no_network(tmp_path: Path, changes: dict[str, object]) -> None:
+    path = tmp_path / "a.safetensors"
+    save(path, Compact(scale=2), PROVENANCE.model_copy(update=changes))
+    with pytest.raises(WeightsError, match=r"a.safetensors .*network"):
+        build(path)
+
+
 def test_unknown_names() -> None:
     with pytest.raises(UsageError, match="expected one of swift"):
         upscaler_class("sharp")

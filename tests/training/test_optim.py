@@ -72,7 +72,7 @@ def test_both_solve_a_small_problem(name: OptimizerName) -> None:
     for _ in range(150):
         loss = (network(image) - truth).square().mean()
         network.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         for optimizer in optimizers:
             optimizer.step()
         losses.append(float(loss.detach()))

@@ -37,7 +37,7 @@ def test_values_can_be_changed() -> None:
     assert recipe.stages[1].steps == 7
     assert recipe.network.init == "my.safetensors"
     assert recipe.network.arguments["channels"] == 16
-    assert recipe.data.versions["bi"].noise == (1, 2)
+    assert recipe.data.versions["bi"].noise == (1.0, 2.0)
     whole = read_recipe(CLEAN, ["stages=[{steps=5, batch=1, crop=16, frames=3}]"])
     assert whole.stages == (Stage(steps=5, batch=1, crop=16, frames=3),)
     assert whole.steps == 5
@@ -55,7 +55,7 @@ def test_values_can_be_changed() -> None:
         ("seed=1.0", "valid integer at 'seed', found 1.0"),
         ("optimizer.name=sgd", "'adam' or 'muon' at 'optimizer.name', found 'sgd'"),
         ("optimizer.average=1.0", "less than 1 at 'optimizer.average'"),
-        ("loss=l1", "loss: expected one of charbonnier, found 'l1'"),
+        ("loss=l1", "loss: expected one of charbonnier, rmse, found 'l1'"),
         ("network.name=swif", "network.name: expected one of swift, .* found 'swif'"),
         ("scale=5", "2, 3 or 4 at 'scale', found 5"),
         ("stages=[]", "at least 1 item .* at 'stages'"),

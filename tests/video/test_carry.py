@@ -137,7 +137,8 @@ def test_the_time_code_of_a_camera_is_kept(tmp_path: Path) -> None:
         for _ in range(3):
             out.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
         out.mux(stream.encode(None))
-    for extension, kinds in ((".mp4", ["video", "data"]), (".mkv", ["video"])):
+    timed = ["video", "data"]
+    for extension, kinds in ((".mp4", timed), (".mov", timed), (".mkv", ["video"])):
         found = tracks(rewrite(made, tmp_path / f"out{extension}"))
         assert [track.kind for track in found] == kinds
         tags = {name.lower(): value for name, value in found[0].tags.items()}

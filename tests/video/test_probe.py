@@ -169,6 +169,7 @@ def refused(path: Path, words: str) -> None:
 def test_what_is_no_video_is_refused(tmp_path: Path) -> None:
     refused(tmp_path / "none.mp4", "does not exist; give the path of a video file")
     refused(tmp_path, "is a folder")
+    refused(Path(os.devnull), "is not a regular file")
     (empty := tmp_path / "empty.mp4").touch()
     refused(empty, r"is empty \(0 bytes\)")
     (noise := tmp_path / "noise.mp4").write_bytes(os.urandom(5000))

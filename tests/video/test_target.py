@@ -76,6 +76,15 @@ def test_a_device_is_never_replaced(source: Path) -> None:
         check_place(Path(os.devnull), None, source, overwrite=True)
 
 
+def test_a_file_is_no_folder(tmp_path: Path, source: Path) -> None:
+    (tmp_path / "frames").touch()
+    for path in (Path(os.devnull), tmp_path / "frames"):
+        with pytest.raises(UsageError, match="is not a folder, as a name without an extension"):
+            check_place(path, "folder", source, overwrite=True)
+    with pytest.raises(UsageError, match="is not a folder"):
+        check_place(tmp_path / "frames" / "f%03d.png", "pattern", source, overwrite=True)
+
+
 def test_a_missing_folder_is_one_sentence(tmp_path: Path, source: Path) -> None:
     for name in ("out.mp4", "frames", "frames/f%03d.png"):
         with pytest.raises(OutputError, match=r"missing does not exist"):

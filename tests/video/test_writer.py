@@ -8,7 +8,7 @@ from typing import cast
 import av
 import numpy as np
 import pytest
-from av.sidedata.sidedata import SideData
+from av.sidedata.sidedata import SideData, Type
 
 from tests.video.media import decoded, write_video
 from tests.video.rewriting import (
@@ -139,6 +139,27 @@ def test_aspect_rotation_and_colours_are_kept(tmp_path: Path, extension: str) ->
         assert frame.rotation == 90
         found = (frame.color_range, frame.colorspace, frame.color_primaries, frame.color_trc)
         assert [int(value) for value in found] == [2, 5, 5, 6]
+
+
+@pytest.mark.parametrize(("degrees", "hflip"), [(0, True), (90, True), (-90, True), (180, False)])
+def test_mirrors_stay_mirrors(tmp_path: Path, degrees: int, hflip: bool) -> None:
+    """Cameras that face their owner write them."""
+    plain = write_video(tmp_path / "plain.mp4", 2)
+    with av.open(str(plain)) as read, av.open(str(tmp_path / "in.mp4"), "w") as out:
+        stream = out.add_stream_from_template(read.streams.video[0])
+        stream.set_display_rotation(degrees, hflip=hflip)
+        for packet in read.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                out.mux(packet)
+    target = rewrite(tmp_path / "in.mp4", tmp_path / "out.mp4")
+    assert display_matrix(target) == display_matrix(tmp_path / "in.mp4")
+
+
+def display_matrix(path: Path) -> bytes:
+    with av.open(str(path)) as container:
+        data = next(container.decode(video=0)).side_data[Type.DISPLAYMATRIX]
+        return bytes(cast(SideData, data))
 
 
 @pytest.mark.parametrize("extension", [".mkv", ".webm"])

@@ -97,6 +97,9 @@ def main(arguments: list[str] | None = None) -> int:
         status = TERMINATED
     except KeyboardInterrupt:
         status = INTERRUPTED
+    except MemoryError as error:
+        say(str(error) or "memory does not suffice; try --tile 256 or a smaller --scale")
+        status = 1
     except Exception as error:
         if is_verbose() or os.environ.get("UPREEL_DEBUG"):
             traceback.print_exc()

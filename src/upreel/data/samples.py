@@ -44,8 +44,7 @@ class Sampler:
                 and not in its middle: mirrored truth then begins `scale - 1` pixels elsewhere.
         """
         self.versions, self.scale, self.first_phase = versions, scale, first_phase
-        weight = np.sqrt([min(len(version.low), 150) for version in versions])
-        self._chance = weight / weight.sum()
+        self._weight = np.sqrt([min(len(version.low), 150) for version in versions])
 
     def batch(self, seed: int, step: int, *, size: int, frames: int, crop: int) -> Batch:
         """Draw a batch.
@@ -89,15 +88,30 @@ class Sampler:
         tensors = [torch.from_numpy(np.array(array)) for array in (low, high, flow)]
         return _turn(tensors[0], tensors[1], tensors[2].movedim(-1, 2), turns, swap)
 
+    def check(self, *, frames: int, crop: int) -> None:
+        """Refuse sequences that no clip has.
+
+        Raises:
+            UsageError: all clips are too short or too small.
+        """
+        self._chances(frames, crop)
+
     def _clip(self, random: np.random.Generator, frames: int, crop: int) -> Version:
-        for _ in range(1000):
-            version = self.versions[int(random.choice(len(self.versions), p=self._chance))]
-            if len(version.low) >= frames and min(version.low.shape[1:]) >= crop + 2:
-                return version
-        raise UsageError(
-            f"expected clips of {frames} frames and more than {crop} low pixels, found none; "
-            "make the crop smaller or the sequences shorter"
-        )
+        return self.versions[int(random.choice(len(self.versions), p=self._chances(frames, crop)))]
+
+    def _chances(self, frames: int, crop: int) -> NDArray[np.float64]:
+        fits = [
+            len(version.low) >= frames and min(version.low.shape[1:]) >= crop + 2
+            for version in self.versions
+        ]
+        if not any(fits):
+            raise UsageError(
+                f"expected clips of {frames} frames and more than {crop} low pixels, found none; "
+                "make the crop smaller or the sequences shorter"
+            )
+        weight: NDArray[np.float64] = self._weight * fits
+        weight /= weight.sum()
+        return weight
 
 
 def _place(random: np.random.Generator, frame: Luma, crop: int, *, least: int) -> tuple[int, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from upreel.inference import pipeline
 from upreel.inference.pipeline import DEFAULT_MODEL, Options, Progress, Result
 from upreel.inference.precision import Precision
+from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
 
@@ -27,9 +28,11 @@ def upscale(
     device: str = "auto",
     precision: Precision = "auto",
     tile: int | None = None,
+    deinterlace: Deinterlace = "auto",
     audio: bool = True,
     overwrite: bool = False,
     keep_going: bool = False,
+    preview: Path | None = None,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Enlarge a video, image, or folder of images, and carry over all that belongs to it.
@@ -51,9 +54,11 @@ def upscale(
         device=device,
         precision=precision,
         tile=tile,
+        deinterlace=deinterlace,
         audio=audio,
         overwrite=overwrite,
         keep_going=keep_going,
+        preview=preview,
     )
     return pipeline.upscale(source, target, options, progress=progress)
 
@@ -70,6 +75,7 @@ def stream(
     device: str = "auto",
     precision: Precision = "auto",
     tile: int | None = None,
+    deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
 ) -> Generator[Frame, None, None]:
     """Enlarge a video and hand out its frames, in order, in the pixel layout of the source.
@@ -89,6 +95,7 @@ def stream(
         device=device,
         precision=precision,
         tile=tile,
+        deinterlace=deinterlace,
         keep_going=keep_going,
     )
     return pipeline.stream(source, options)

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal
 
 import torch
 
 from upreel.core.background import prefetch
-from upreel.errors import DamagedError, MediaError
+from upreel.errors import DamagedError, MediaError, UsageError
 from upreel.inference.cores import one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
@@ -24,11 +24,16 @@ from upreel.inference.preview import Preview
 from upreel.inference.stages import Stage, Stages
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import load, scales_of
+from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
+from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 from upreel.video.scenes import mark_cuts
+from upreel.video.target import check_place
 from upreel.video.writer import check_target, open_writer
+
+log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "swift:real"
 
@@ -39,8 +44,8 @@ class Options:
 
     Attributes:
         scale: how many times larger; 4 where neither this nor a size is given.
-        size: (width, height) of the result.
-        height: of the result; the width follows.
+        size: (width, height) of the result, as players show it.
+        height: of the result, as players show it; the width follows.
         model: a shipped name, or a file of weights.
         encoding: how the result is encoded.
         start: seconds from the beginning of the file where the result begins.
@@ -65,7 +70,7 @@ class Options:
     device: str = "auto"
     precision: Precision = "auto"
     tile: int | None = None
-    deinterlace: Literal["auto", "on", "off"] = "auto"
+    deinterlace: Deinterlace = "auto"
     audio: bool = True
     overwrite: bool = False
     keep_going: bool = False
@@ -147,6 +152,10 @@ def upscale(
     options = options or Options()
     target = Path(target)
     check_target(target, source, overwrite=options.overwrite, encoding=options.encoding)
+    if options.preview:
+        check_place(options.preview, "image", Path(source), overwrite=options.overwrite)
+        if options.preview.resolve() == target.resolve():
+            raise UsageError(f"{target} is the output already; choose another name for the picture")
     stages = Stages()
     with _open(source, options) as reader:
         job = _plan(reader, options, upscaler)
@@ -172,9 +181,11 @@ def upscale(
                         preview.offer(before, after)
                     progress(Progress(count, reader.frames, time.perf_counter() - began))
             if not count:
-                raise MediaError(reader.damage or f"no frame of {source} could be decoded")
+                raise _nothing(reader, options)
             partial = reader.damage is not None and not options.keep_going
             path = writer.finish(partial=partial)
+            if reader.damage and not partial:
+                log.warning("%s; the result has the frames that could be decoded", reader.damage)
         picture = None
         if preview and options.preview:
             picture = preview.draw(options.preview, job.source_coding(reader), coding)
@@ -218,22 +229,37 @@ class _Job:
     device: torch.device
 
     def source_coding(self, reader: Reader) -> Coding:
-        return Coding.of(reader.video.layout, reader.video.colors, reader.video.height)
+        video = reader.video  # what its tags leave open is guessed as the writer guesses it
+        return Coding.of(video.layout, output_colors(video, video.layout), video.height)
 
 
 def _open(source: str | Path, options: Options) -> Reader:
     return Reader(source, start=options.start, end=options.end, deinterlace=options.deinterlace)
 
 
+def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
+    """The error for a source of which no frame came."""
+    if reader.damage is None and (options.start is not None or options.end is not None):
+        return UsageError(
+            f"expected frames between --start and --end, found none there in {reader.path}; "
+            "'upreel probe' tells how long it is"
+        )
+    return MediaError(reader.damage or f"no frame of {reader.path} could be decoded")
+
+
 def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
     scales = (upscaler.spec.scale,) if upscaler else scales_of(options.model)
+    turned = reader.video.rotation % 180 == 90
+    stored = (reader.video.width, reader.video.height)
     geometry = plan_size(
-        (reader.video.width, reader.video.height),
+        stored[::-1] if turned else stored,
         scales,
         scale=options.scale,
         size=options.size,
         height=options.height,
     )
+    if turned:
+        geometry = replace(geometry, size=geometry.size[::-1])
     device = choose_device(options.device)
     dtype = choose_precision(options.precision, device)
 

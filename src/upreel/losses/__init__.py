@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from upreel.losses.pixels import charbonnier
+from upreel.losses.pixels import charbonnier, rmse
 
-Loss = Callable[[Tensor, Tensor], Tensor]
-"""`(B, T, C, H, W)` of output and of truth to `(B, T)`: the mean over each frame."""
+Loss = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Output and truth, `(B, T, C, H, W)`, and what each frame counts, `(T,)`, to a single number."""
 
-LOSSES: dict[str, Loss] = {"charbonnier": charbonnier}
+LOSSES: dict[str, Loss] = {"charbonnier": charbonnier, "rmse": rmse}

@@ -5,20 +5,42 @@ from __future__ import annotations
 from torch import Tensor
 
 _EPSILON = 1e-3
+_SMALLEST = 1e-8
 
 
-def charbonnier(output: Tensor, truth: Tensor) -> Tensor:
-    """The absolute error, rounded off around zero: `sqrt(error**2 + 1e-6)`.
+def charbonnier(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """The absolute error, rounded off around zero: mean of `sqrt(error**2 + 1e-6)`.
 
     Args:
         output: `(B, T, C, H, W)`, 0..1.
         truth: the same shape and range.
+        weight: what each frame counts, `(T,)`, with a sum of 1.
 
     Returns:
-        `(B, T)`, the mean over each frame.
+        A single number.
 
     Source: Charbonnier et al. 1994, "Two deterministic half-quadratic regularization algorithms for
     computed imaging"; for super-resolution Lai et al. 2017, "Deep Laplacian pyramid networks".
     """
     error = output - truth
-    return (error * error + _EPSILON**2).sqrt().mean((-3, -2, -1))
+    frames = (error * error + _EPSILON**2).sqrt().mean((-3, -2, -1))
+    return (frames @ weight).mean()
+
+
+def rmse(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """The root of the mean squared error of each sequence.
+
+    Every sequence pulls equally hard. With the squared error those that are far off would pull
+    hardest, with PSNR those that are nearly right.
+
+    Args:
+        output: `(B, T, C, H, W)`, 0..1.
+        truth: the same shape and range.
+        weight: what each frame counts, `(T,)`, with a sum of 1.
+
+    Returns:
+        A single number: the mean over sequences.
+    """
+    error = output - truth
+    frames = (error * error).mean((-3, -2, -1))
+    return (frames @ weight + _SMALLEST).sqrt().mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -47,7 +48,8 @@ def _intervals(size: int, tile: int, halo: int, multiple: int) -> Iterator[_Inte
 class Tiled:
     """An upscaler that gives a network one tile of the frame after the other.
 
-    Tiles overlap by the network's halo, so that no seam shows. The state is kept for the whole
+    Tiles overlap by the network's halo and the largest motion of the window (but by no more than
+    the side of a tile), so that no seam shows. The state is kept for the whole
     frame; it can be taken over by another tiling, or by the network without tiles.
     """
 
@@ -74,8 +76,9 @@ class Tiled:
             batch, count * spec.rate, channels, height * spec.scale, width * spec.scale
         )
         after: State = {}
-        for rows in _intervals(height, self.tile, self.halo, spec.multiple):
-            for columns in _intervals(width, self.tile, self.halo, spec.multiple):
+        halo = self.halo + self._motion(window)
+        for rows in _intervals(height, self.tile, halo, spec.multiple):
+            for columns in _intervals(width, self.tile, halo, spec.multiple):
                 out, out_state = self.inner.step(
                     self._cut_window(window, rows, columns), self._cut_state(state, rows, columns)
                 )
@@ -85,6 +88,10 @@ class Tiled:
                 ]
                 self._paste_state(after, out_state, rows, columns, (height, width))
         return high, after
+
+    def _motion(self, window: Window) -> int:
+        flow = window.inputs.get("flow")
+        return 0 if flow is None else min(math.ceil(flow.abs().max()), self.tile)
 
     def _cut_window(self, window: Window, rows: _Interval, columns: _Interval) -> Window:
         inputs = {

@@ -212,7 +212,12 @@ def build(
         WeightsError: the file is damaged or made for another network.
     """
     provenance, tensors = read(path)
-    network = upscaler_class(provenance.network)(**provenance.arguments)
+    try:
+        network = upscaler_class(provenance.network)(**provenance.arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise WeightsError(
+            f"{path} is for a network {provenance.network} that this version cannot make: {error}"
+        ) from error
     if not isinstance(network, nn.Module):
         raise WeightsError(f"{path} has weights for {provenance.network}, which takes none")
     try:

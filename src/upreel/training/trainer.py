@@ -60,12 +60,13 @@ def train(
         The file of weights.
 
     Raises:
-        UsageError: `out` has a run and `resume` is not set, or it is a run of another recipe.
+        UsageError: `out` has a run and `resume` is not set, or it is a run of another recipe; the
+            network cannot be built or trained; no clip is long and large enough for a stage.
         MediaError: there are no clips.
         NumericError: the loss is no longer finite.
     """
-    run = Run.begin(recipe, out, resume=resume)
     clips = find_clips(data, "train", stills=True)
+    run = Run.begin(recipe, out, resume=resume)
     sampler = _prepare(recipe, clips, cache or out / "cache", progress)
     held_out = data if has_splits(data) else None
     if held_out is None:
@@ -109,8 +110,11 @@ def _prepare(recipe: Recipe, clips: list[Clip], cache: Path, progress: Progress)
         progress(f"prepared {made}")
     versions = open_pack(clips, cache, packing)
     first_phase = any(d.reduction == "bd-duf" for d in packing.degradations.values())
-    progress(f"{len(versions)} clips in {cache}")
-    return Sampler(versions, scale=recipe.scale, first_phase=first_phase)
+    sampler = Sampler(versions, scale=recipe.scale, first_phase=first_phase)
+    for stage in recipe.stages:  # now, not when hours have passed
+        sampler.check(frames=stage.frames, crop=stage.crop)
+    progress(f"{len(versions)} versions of clips in {cache}")
+    return sampler
 
 
 def _loss(recipe: Recipe, network: nn.Module, batch: Batch) -> Tensor:
@@ -118,10 +122,9 @@ def _loss(recipe: Recipe, network: nn.Module, batch: Batch) -> Tensor:
     wants_flow = "flow" in cast(Upscaler, network).spec.inputs
     with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
         output = network(batch.low, batch.flow) if wants_flow else network(batch.low)
-    frames = LOSSES[recipe.loss](output, batch.high)
-    weight = torch.ones(frames.shape[1])
+    weight = torch.ones(output.shape[1])
     weight[0] = _FIRST_FRAME
-    return (frames * weight).mean(0).sum() / weight.sum()
+    return LOSSES[recipe.loss](output, batch.high, weight / weight.sum())
 
 
 def _check_finite(step: int, loss: float, norm: float) -> None:

@@ -117,13 +117,13 @@ class Carrier:
             self._add_attachment(out, stream)
         elif stream.disposition & Disposition.attached_pic:
             self._add_cover(out, stream)
+        elif isinstance(stream, DataStream) and self._is_carried_otherwise(stream):
+            return
         elif self._holds(stream):
             added = out.add_stream_from_template(stream, opaque=True)
             if isinstance(added, av.AudioStream):
                 _name_layout(added.codec_context)
             self._register(stream, added, PacketCopy(stream, added))
-        elif isinstance(stream, DataStream):
-            self._leave_out_data(stream)
         elif isinstance(stream, av.AudioStream) and _is_known(stream):
             self._convert_sound(out, stream)
         elif isinstance(stream, SubtitleStream) and _is_text(stream):
@@ -201,15 +201,14 @@ class Carrier:
             _describe(stream), self._container.text, self._extension, loses,
         )  # fmt: skip
 
-    def _leave_out_data(self, stream: Stream) -> None:
+    def _is_carried_otherwise(self, stream: DataStream) -> bool:
+        """Whether what is in a track reaches the output without it; a copy would be a second."""
         chapters = len(self._source.chapters())
         if stream.name == "bin_data" and chapters and stream.frames == chapters:
-            return  # the titles of an mp4's chapters, carried as chapters
-        if "timecode" in stream.metadata and any(
+            return True  # the titles of an mp4's chapters, carried as chapters
+        return "timecode" in stream.metadata and any(
             "timecode" in video.metadata for video in self._source.streams.video
-        ):
-            return  # a track of one time code, carried as a tag of the video
-        self._leave_out(stream)
+        )  # a track of one time code, carried as a tag of the video
 
     def _leave_out(self, stream: Stream) -> None:
         known = self._container.muxer != "matroska" and not isinstance(stream, DataStream)
