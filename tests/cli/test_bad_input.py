@@ -111,7 +111,9 @@ def video(tmp_path: Path) -> Path:
         (("out.mp4", *QUICK, "--codec", "h267"), "h267"),
         (("out.webm", *QUICK, "--codec", "h264"), "webm"),
         (("out.mp4", *QUICK, "--pix-fmt", "yuv999p"), "yuv999p"),
-        (("out.mp4", "--model", "bicubic", "--scale", "7"), "4 times"),
+        (("out.mp4", "--model", "bicubic", "--scale", "7"), "less than or equal to 4"),
+        (("out.mp4", "--model", "bicubic", "--scale", "1"), "than or equal to 2"),
+        (("out.mp4", *QUICK, "--preview", "text.txt"), ".png"),
         (("out.mp4", "--model", "bicubic", "--size", "tiny"), "1920x1080"),
         (("out.mp4", "--model", "bicubic", "--size", "16x12"), "only enlarges"),
         (("out.mp4", "--model", "sharp"), "sharp"),
@@ -243,3 +245,9 @@ def test_a_target_that_cannot_grow(tmp_path: Path) -> None:
     assert len(lines) == 1
     assert "Cannot write" in lines[0]
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_an_empty_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As of a variable of the shell that is not set; it is not the current folder."""
+    assert run("", tmp_path / "out.mp4") == 2
+    assert "empty name" in one_line(capsys)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -43,6 +43,26 @@ def test_an_error_comes_after_the_items_before_it() -> None:
     stream = prefetch(produce())
     assert [next(stream), next(stream)] == [1, 2]
     with pytest.raises(ValueError, match="broken"):
+        next(stream)
+
+
+def test_an_error_while_the_source_is_closed_reaches_the_consumer() -> None:
+    class Source(Generator[int, None, None]):
+        def __init__(self) -> None:
+            self.inner = iter([1])
+
+        def send(self, value: None) -> int:
+            return next(self.inner)
+
+        def throw(self, *error: object) -> int:
+            raise GeneratorExit
+
+        def close(self) -> None:
+            raise OSError("cannot close")
+
+    stream = prefetch(Source())
+    assert next(stream) == 1
+    with pytest.raises(OSError, match="cannot close"):
         next(stream)
 
 

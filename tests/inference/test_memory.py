@@ -14,10 +14,11 @@ SIZE = (320, 180)
 ENLARGED = 1280 * 720 * 3 // 2
 
 CHILD = """
-import resource, sys
+import sys
 import upreel
+from upreel.evaluation.measure import peak_memory
 result = upreel.upscale(sys.argv[1], sys.argv[2], scale=4, model=sys.argv[3])
-print(result.frames, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+print(result.frames, peak_memory())
 """
 
 
@@ -48,3 +49,12 @@ def test_a_long_video_needs_no_more_than_a_short_one(tmp_path: Path, model: str)
     assert frames * ENLARGED > 2e9
     assert long < 1e9
     assert long < 1.1 * short
+
+
+@pytest.mark.slow
+def test_2160_rows_fit_below_two_and_a_half_gigabytes(tmp_path: Path) -> None:
+    size = (960, 540)
+    source = write_video(tmp_path / "in.mp4", pictures(24, *size), size=size)
+    frames, memory = peak(source, "swift:real")
+    assert frames == 24
+    assert memory < 2.5e9

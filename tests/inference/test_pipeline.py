@@ -27,7 +27,7 @@ from upreel.errors import DamagedError, MediaError, UsageError
 from upreel.inference.pipeline import Options, Progress, upscale
 from upreel.models.bicubic import Bicubic
 from upreel.models.upscaler import Spec, State, StateSpec, Window
-from upreel.ops.resize import imresize
+from upreel.ops.resize import imresize, resize
 from upreel.video.encoding import Encoding
 
 Picture = NDArray[np.uint8] | NDArray[np.uint16]
@@ -167,18 +167,20 @@ def test_a_scene_cut_resets_the_state(tmp_path: Path) -> None:
 
 
 def test_a_fraction_of_the_scale_is_antialiased(tmp_path: Path) -> None:
-    """Stripes finer than the result can hold fade; without antialiasing they would alias."""
-    stripes = np.tile(np.array([40, 200], np.uint8), (48, 32))
+    """Random dots, through x2 and back to 66 columns: without antialiasing they would alias."""
+    dots = np.random.default_rng(1).integers(70, 180, (48, 64), dtype=np.uint8)
     grey = np.full((24, 32), 128, np.uint8)
-    source = write_video(tmp_path / "in.mkv", [(stripes, grey, grey)], codec="ffv1")
-    result = upscale(
-        source,
-        tmp_path / "out.mkv",
-        bicubic(None, size=(66, 50)),  # type: ignore[arg-type]
-    )
-    assert result.size == (66, 50)
+    source = write_video(tmp_path / "in.mkv", [(dots, grey, grey)], codec="ffv1")
+    options = Options(model="bicubic", size=(66, 50), encoding=LOSSLESS)
+    assert upscale(source, tmp_path / "out.mkv", options).size == (66, 50)
     (_, planes), *_ = decoded(tmp_path / "out.mkv")
-    assert planes[0].shape == (50, 66)
+    doubled = imresize(torch.from_numpy(dots.astype(np.float64)), 2)
+    wanted, aliased = (
+        resize(doubled, (50, 66), antialias=antialias).round().numpy()
+        for antialias in (True, False)
+    )
+    assert np.abs(planes[0] - wanted).max() <= 1
+    assert np.abs(planes[0] - aliased).mean() > 3
 
 
 @pytest.mark.parametrize("container", ["mkv"])

@@ -89,10 +89,9 @@ def test_chroma_keeps_its_place(siting: Siting, vertical: float, horizontal: flo
     larger = converter(coding, coding, scale=4)
     out = larger.high(frame_of(planes, layout), torch.zeros(1, SIZE[1] * 4, SIZE[0] * 4))
     y, x = np.mgrid[: SIZE[1] * 2, : SIZE[0] * 2]
-    inner = (slice(16, -16), slice(16, -16))  # the border of a ramp is mirrored
     wanted_x = (2 * x + horizontal + 0.5) / 4 * 64 + 500
     wanted_y = (2 * y + vertical + 0.5) / 4 * 64 + 500
-    inner = (slice(8, -8), slice(8, -8))
+    inner = (slice(8, -8), slice(8, -8))  # the border of a ramp is mirrored
     np.testing.assert_allclose(out.planes[1][inner], wanted_x[inner], atol=0.5001)
     np.testing.assert_allclose(out.planes[2][inner], wanted_y[inner], atol=0.5001)
 

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -250,3 +251,11 @@ def test_a_transparent_gif_has_its_alpha(tmp_path: Path) -> None:
     np.testing.assert_array_equal(shown.planes[3], indices * 255)
     for plane, value in zip(shown.planes, (200, 100, 50), strict=False):
         np.testing.assert_array_equal(plane[indices == 1], value)
+
+
+def test_grey_without_a_tag_is_of_full_range(tmp_path: Path) -> None:
+    picture = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    assert cv2.imwrite(str(tmp_path / "grey.tif"), picture)
+    with Reader(tmp_path / "grey.tif") as reader:
+        assert reader.video.colors.range == "pc"
+        np.testing.assert_array_equal(next(iter(reader)).planes[0], picture)

@@ -76,10 +76,20 @@ def test_a_device_is_never_replaced(source: Path) -> None:
         check_place(Path(os.devnull), None, source, overwrite=True)
 
 
+def test_the_current_folder_is_a_folder(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here" / "deeper").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "here" / "deeper")
+    for name in (".", "..", "../deeper"):
+        check(Path(name), source)
+    assert not any((tmp_path / "here" / "deeper").iterdir())
+
+
 def test_a_file_is_no_folder(tmp_path: Path, source: Path) -> None:
     (tmp_path / "frames").touch()
     for path in (Path(os.devnull), tmp_path / "frames"):
-        with pytest.raises(UsageError, match="is not a folder, as a name without an extension"):
+        with pytest.raises(UsageError, match=r"is not a folder\. Name a folder for images, or"):
             check_place(path, "folder", source, overwrite=True)
     with pytest.raises(UsageError, match="is not a folder"):
         check_place(tmp_path / "frames" / "f%03d.png", "pattern", source, overwrite=True)

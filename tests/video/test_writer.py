@@ -158,7 +158,8 @@ def test_mirrors_stay_mirrors(tmp_path: Path, degrees: int, hflip: bool) -> None
 
 def display_matrix(path: Path) -> bytes:
     with av.open(str(path)) as container:
-        data = next(container.decode(video=0)).side_data[Type.DISPLAYMATRIX]
+        frame = next(container.decode(video=0))
+        data = frame.side_data[Type.DISPLAYMATRIX]  # type: ignore[typeddict-item]
         return bytes(cast(SideData, data))
 
 

@@ -91,7 +91,8 @@ def main(arguments: list[str] | None = None) -> int:
         say(str(error))
         status = error.exit_status
     except typer.TyperException as error:
-        say(f"{error.format_message()} See 'upreel --help', 'upreel COMMAND --help'.")
+        message = error.format_message().rstrip(".")
+        say(f"{message}. See 'upreel --help', 'upreel COMMAND --help'.")
         status = error.exit_code
     except Terminated:
         status = TERMINATED

@@ -108,7 +108,7 @@ def tabulate_video(video: VideoInfo) -> dict[str, str]:
             )
         ),
         "pixel aspect": str(video.sample_aspect_ratio or "not told"),
-        "rotation": f"{video.rotation} degrees",
+        "rotation": f"{video.rotation} degrees" + (", mirrored" if video.mirrored else ""),
         "fields": f"interlaced, {video.field_order} first" if video.interlaced else "progressive",
     }
     return rows | ({} if video.hdr is None else {"HDR10": str(video.hdr)})

@@ -27,7 +27,8 @@ def upscale(
         typer.Argument(metavar="OUT", help="A video (.mp4, .mkv, ...), an image, or a folder."),
     ],
     scale: Annotated[
-        int | None, typer.Option(help="How many times larger: 2, 3 or 4.", show_default="4")
+        int | None,
+        typer.Option(min=2, max=4, help="How many times larger: 2, 3 or 4.", show_default="4"),
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="Size of the result instead, such as 1920x1080.")
@@ -96,6 +97,8 @@ def upscale(
     from upreel.inference.pipeline import upscale as run
     from upreel.video.encoding import Encoding
 
+    if not source:
+        raise UsageError("expected a video or images as IN, found an empty name")
     options = Options(
         scale=scale,
         size=None if size is None else parse_size(size),

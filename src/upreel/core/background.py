@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Generator, Iterable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -43,14 +44,12 @@ def prefetch(items: Iterable[T], *, depth: int = 4) -> Generator[T, None, None]:
     def produce() -> None:
         error: BaseException | None = None
         try:
-            for value in items:
-                if not put(_Item(value)):
-                    break
+            with closing(items) if isinstance(items, Generator) else nullcontext():
+                for value in items:
+                    if not put(_Item(value)):
+                        break
         except BaseException as caught:  # handed to the consumer, whatever it is
             error = caught
-        finally:
-            if isinstance(items, Generator):
-                items.close()
         put(_End(error))
 
     thread = threading.Thread(target=produce, name="prefetch", daemon=True)

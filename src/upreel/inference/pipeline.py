@@ -153,6 +153,10 @@ def upscale(
     target = Path(target)
     check_target(target, source, overwrite=options.overwrite, encoding=options.encoding)
     if options.preview:
+        if options.preview.suffix.lower() != ".png":
+            raise UsageError(
+                f"expected a name that ends in .png for the preview, found {options.preview}"
+            )
         check_place(options.preview, "image", Path(source), overwrite=options.overwrite)
         if options.preview.resolve() == target.resolve():
             raise UsageError(f"{target} is the output already; choose another name for the picture")

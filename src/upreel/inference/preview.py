@@ -60,13 +60,7 @@ class Preview:
         ]
         divider = np.full((tiles[0].shape[0], 4, 3), 255, np.uint8)
         picture = np.concatenate([tiles[0], divider, tiles[1]], axis=1)
-        try:
-            written = cv2.imwrite(str(path), picture[..., ::-1])
-        except cv2.error as error:
-            raise OutputError(
-                f"expected a name that ends in .png for the picture, found {path}"
-            ) from error
-        if not written:
+        if not cv2.imwrite(str(path), picture[..., ::-1]):
             raise OutputError(f"cannot write the picture {path}: is its folder there and writable?")
         return path
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, nullcontext
 from typing import Literal, TypeVar
 
 T = TypeVar("T")
@@ -25,15 +26,16 @@ class Stages:
     def iterate(self, stage: Stage, items: Iterable[T]) -> Generator[T, None, None]:
         """Pass items on, counting the time that it takes to make them."""
         iterator = iter(items)
-        while True:
-            began = time.perf_counter()
-            try:
-                item = next(iterator)
-            except StopIteration:
-                return
-            finally:
-                self.add(stage, time.perf_counter() - began)
-            yield item
+        with closing(iterator) if isinstance(iterator, Generator) else nullcontext():
+            while True:
+                began = time.perf_counter()
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+                finally:
+                    self.add(stage, time.perf_counter() - began)
+                yield item
 
     def timed(self, stage: Stage, function: Callable[[A], T]) -> Callable[[A], T]:
         """The same function, with its time counted."""

@@ -2,7 +2,7 @@
 
 The provider here is OpenCV's DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse
 search") on 8-bit luma, down to single pixels: what is carried along the motion by a fraction of a
-large pixel must be known to a fraction of a small one. It is deterministic, costs 2 to 3 ms of one
+large pixel must be known to a fraction of a small one. It is deterministic, costs about 3 ms of one
 core for 320x180, and releases Python's lock, so that it can run in a thread beside the network.
 """
 
@@ -34,7 +34,7 @@ def _solver() -> cv2.DISOpticalFlow:
         cv2.setNumThreads(1)
         solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         solver.setFinestScale(0)
-        solver.setPatchStride(7)
+        solver.setPatchStride(6)
         solver.setGradientDescentIterations(8)
         solver.setVariationalRefinementIterations(0)
         _solvers.dis = solver

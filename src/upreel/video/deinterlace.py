@@ -13,6 +13,9 @@ from upreel.video.probe import FieldOrder
 
 Deinterlace = Literal["auto", "on", "off"]
 
+SMALLEST = 3
+"""Rows and columns below which bwdif has nothing to look at; such frames pass as they are."""
+
 
 def deinterlaced(
     frames: Iterable[av.VideoFrame], mode: Deinterlace, *, field_order: FieldOrder | None = None
@@ -31,6 +34,9 @@ def deinterlaced(
     time_base = Fraction(1)
     flagged_stream = field_order in {"top", "bottom"}
     for frame in frames:
+        if min(frame.width, frame.height) < SMALLEST:
+            yield frame
+            continue
         if graph is None:
             if mode == "off" or (
                 mode == "auto" and not flagged_stream and not frame.interlaced_frame

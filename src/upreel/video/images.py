@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import struct
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -101,6 +102,7 @@ class ImageReader:
             colors=info.colors,
             sample_aspect_ratio=None,
             rotation=0,
+            mirrored=False,
             frame_rate=frame_rate,
             variable_frame_rate=False,
             time_base=1 / frame_rate,
@@ -147,7 +149,10 @@ def _decode(path: Path) -> tuple[av.VideoFrame, VideoInfo]:
                 raise MediaError(f"{path} is not an image")
             stream = container.streams.video[0]
             frame = first_frame(container, stream, path)
-            return frame, describe_video(stream, frame)
+            info = describe_video(stream, frame)
+            if info.layout.family == "gray" and info.colors.range is None:
+                info = replace(info, colors=replace(info.colors, range="pc"))  # as all stills are
+            return frame, info
     except (OSError, av.FFmpegError) as error:
         raise MediaError(
             f"{path} is not an image that can be read; remove or replace it"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, fields, is_dataclass
 from fractions import Fraction
 from functools import lru_cache
@@ -10,13 +11,14 @@ from typing import Literal, TypeAlias
 
 import av
 import av.container
+from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from upreel.errors import MediaError
 from upreel.video.frame import ColorTags, PixelLayout
 from upreel.video.hdr import Hdr, hdr_of
 from upreel.video.pixels import canonical, layout_of
-from upreel.video.tags import color_tags_of, first_field_of
+from upreel.video.tags import color_tags_of, first_field_of, side_data_of
 
 MAX_SIDE = 16384
 """Frames wider or higher than this are refused."""
@@ -85,6 +87,7 @@ class VideoInfo:
         colors: what the file says of its colours.
         sample_aspect_ratio: width of a pixel to its height; `None` where unknown.
         rotation: degrees counterclockwise that a player turns the picture, -180..180.
+        mirrored: whether a player also shows it mirrored.
         frame_rate: frames in a second on average; `None` where nobody knows.
         variable_frame_rate: whether the header already tells that frames differ in duration.
         time_base: unit of pts, seconds.
@@ -104,6 +107,7 @@ class VideoInfo:
     colors: ColorTags
     sample_aspect_ratio: Fraction | None
     rotation: int
+    mirrored: bool
     frame_rate: Fraction | None
     variable_frame_rate: bool
     time_base: Fraction
@@ -163,7 +167,8 @@ def open_media(path: Path) -> av.container.InputContainer:
         MediaError: there is no such file, or it is not a media file.
     """
     if not path.is_file():
-        found = "is a folder" if path.is_dir() else "does not exist"
+        found = "is not a regular file" if path.exists() else "does not exist"
+        found = "is a folder" if path.is_dir() else found
         raise MediaError(f"{path} {found}; give the path of a video file")
     if path.stat().st_size == 0:
         raise MediaError(f"{path} is empty (0 bytes); copy or download it again")
@@ -258,6 +263,14 @@ def stream_duration(stream: av.stream.Stream) -> Fraction | None:
     return _seconds(stream.duration, stream.time_base) or _tagged_duration(stream)
 
 
+def _is_mirrored(frame: av.VideoFrame) -> bool:
+    matrix = side_data_of(frame, Type.DISPLAYMATRIX)
+    if matrix is None:
+        return False
+    a, b, _, c, d, *_ = struct.unpack("=9i", matrix)
+    return bool(a * d < b * c)
+
+
 def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
     """Everything about the frames of a stream, from its header and its first frame."""
     time_base = stream.time_base or Fraction(1, 90000)
@@ -280,6 +293,7 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
         colors=color_tags_of(frame),
         sample_aspect_ratio=ratio if ratio else None,
         rotation=frame.rotation,
+        mirrored=_is_mirrored(frame),
         frame_rate=average or stream.guessed_rate or base,
         variable_frame_rate=bool(average and base and abs(average / base - 1) > Fraction(1, 100)),
         time_base=time_base,

@@ -68,7 +68,7 @@ def check_place(path: Path, kind: ImageTarget | None, source: Path, *, overwrite
         folder = folder if folder.is_dir() else folder.absolute().parent
     if not folder.is_dir():
         raise OutputError(f"The folder {folder} does not exist. Make it first, or name another.")
-    with PendingFile(folder / path.name):
+    with PendingFile(folder / (path.resolve().name or "out")):  # `.` has no name
         pass  # it can be written to
 
 
@@ -84,6 +84,10 @@ def _check_file(path: Path, source: Path, *, overwrite: bool) -> None:
 
 
 def _check_folder(folder: Path, names: str, source: Path, *, overwrite: bool) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(
+            f"{folder} is not a folder. Name a folder for images, or a video such as out.mp4."
+        )
     if not folder.is_dir():
         return
     place = source if source.is_dir() else source.absolute().parent

@@ -350,7 +350,9 @@ class Writer:
         tag(context, self.colors)
         if chosen.encoder.name == "libx265" and chosen.container.muxer in {"mp4", "mov"}:
             context.codec_tag = "hvc1"  # the one of two ways that Apple's players know
-        if video.rotation:
+        if video.mirrored:  # the same matrix: turned the other way, then upside down
+            stream.set_display_rotation(-video.rotation, vflip=True)
+        elif video.rotation:
             stream.set_display_rotation(video.rotation)
         self._stream = stream
         return stream
