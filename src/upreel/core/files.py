@@ -6,6 +6,7 @@ import os
 import re
 import secrets
 import shutil
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -30,15 +31,15 @@ def failed(target: Path, error: OSError) -> OutputError:
     return OutputError(f"Cannot write {target}: {reason(error)}. Make room, or name another place.")
 
 
-class _Pending:
+class _Pending(ABC):
     """What a pending file and a pending folder share: leaving the block discards."""
 
     target: Path
     path: Path
 
+    @abstractmethod
     def discard(self) -> None:
         """Remove what was written; nothing happens when there is nothing (left)."""
-        raise NotImplementedError
 
     def __enter__(self) -> Self:
         return self
