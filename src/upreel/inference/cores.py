@@ -13,8 +13,8 @@ def one_core_spared() -> Iterator[None]:
     """Let the network use all cores but one, which decoder, optical flow and encoder share.
 
     A convolution that is split over all cores waits for its slowest part, and that is the one
-    whose core the encoder is using: on two cores, a network on one of them is 1.5 times faster
-    from file to file than a network on both.
+    whose core the encoder is using. On two cores `swift` was 1.5 times faster from file to file
+    on one of them than on both; a network that takes far longer than the encoder is slower so.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(max(1, before - 1))
