@@ -20,22 +20,10 @@ from upreel.cli.doctor import doctor
 from upreel.cli.eval import evaluate
 from upreel.cli.models import models
 from upreel.cli.probe import probe
+from upreel.cli.stopping import STATUS, Terminated, say_stopped, stopping_in_time
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
 from upreel.errors import UpreelError
-
-INTERRUPTED = 130
-TERMINATED = 143
-
-
-class Terminated(BaseException):
-    """Another process asked this one to end; it cleans up as after Ctrl-C."""
-
-
-def terminate(signal_number: int, frame: object) -> None:
-    """Handle SIGTERM."""
-    raise Terminated
-
 
 app = typer.Typer(
     add_completion=False,
@@ -84,7 +72,11 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status.
     """
     set_up_logging()
-    signal.signal(signal.SIGTERM, terminate)
+    with stopping_in_time():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         status = app(arguments, prog_name="upreel", standalone_mode=False)
     except UpreelError as error:
@@ -95,9 +87,9 @@ def main(arguments: list[str] | None = None) -> int:
         say(f"{message}. See 'upreel --help', 'upreel COMMAND --help'.")
         status = error.exit_code
     except Terminated:
-        status = TERMINATED
+        status = STATUS[signal.SIGTERM]
     except KeyboardInterrupt:
-        status = INTERRUPTED
+        status = STATUS[signal.SIGINT]
     except MemoryError as error:
         say(str(error) or "memory does not suffice; try --tile 256 or a smaller --scale")
         status = 1
@@ -109,6 +101,6 @@ def main(arguments: list[str] | None = None) -> int:
             "please report it with what the same command prints with -v"
         )
         status = 1
-    if status in {INTERRUPTED, TERMINATED}:
-        say("stopped; nothing that is not finished has the name of the result")
+    if status in STATUS.values():  # of an exception, or as typer reports Ctrl-C
+        say_stopped()
     return status if isinstance(status, int) else 0

@@ -9,7 +9,8 @@ import shutil
 from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
+from weakref import WeakSet
 
 from upreel.errors import OutputError, UsageError
 
@@ -31,9 +32,16 @@ def failed(target: Path, error: OSError) -> OutputError:
     return OutputError(f"Cannot write {target}: {reason(error)}. Make room, or name another place.")
 
 
+def discard_pending() -> None:
+    """Remove whatever is pending in this process, which is about to end."""
+    for pending in list(_Pending.begun):
+        pending.discard()
+
+
 class _Pending(ABC):
     """What a pending file and a pending folder share: leaving the block discards."""
 
+    begun: ClassVar[WeakSet[_Pending]] = WeakSet()
     target: Path
     path: Path
 
@@ -77,6 +85,7 @@ class PendingFile(_Pending):
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except OSError as error:
             raise failed(target, error) from error
+        self.begun.add(self)
 
     def commit(self, *, partial: bool = False) -> Path:
         """Bring the file to the disk, give it its final name, and return that.
@@ -133,6 +142,7 @@ class PendingFolder(_Pending):
             self.path.mkdir()
         except OSError as error:
             raise failed(target, error) from error
+        self.begun.add(self)
 
     def commit(self, *, partial: bool = False) -> Path:
         """Move every file into the final folder and return that.
