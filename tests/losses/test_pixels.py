@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from upreel.losses import LOSSES
-from upreel.losses.pixels import charbonnier, rmse
+from upreel.losses.pixels import charbonnier, rmse, steady_rmse
 
 WEIGHT = torch.tensor([0.2, 0.3, 0.5])
 
@@ -46,6 +46,21 @@ def test_rmse_has_a_gradient_where_nothing_is_wrong() -> None:
     assert output.grad.eq(0).all()
 
 
+def test_steady_rmse_adds_what_the_error_changes_from_frame_to_frame() -> None:
+    truth = torch.rand(2, 3, 1, 4, 5)
+    still = truth + 0.1
+    assert float(steady_rmse(still, truth, WEIGHT)) == pytest.approx(0.1 + 1e-4, rel=1e-3)
+    error = torch.tensor([0.1, -0.1, 0.1]).view(1, 3, 1, 1, 1)
+    flickering = steady_rmse(truth + error, truth, WEIGHT)
+    assert float(flickering) == pytest.approx(0.1 + 0.2, rel=1e-3)
+
+
+def test_steady_rmse_of_a_single_frame_is_rmse() -> None:
+    output, truth, weight = torch.rand(2, 1, 1, 4, 5), torch.rand(2, 1, 1, 4, 5), torch.ones(1)
+    assert steady_rmse(output, truth, weight) == rmse(output, truth, weight)
+
+
 def test_recipes_find_them_by_their_names() -> None:
     assert LOSSES["charbonnier"] is charbonnier
     assert LOSSES["rmse"] is rmse
+    assert LOSSES["steady-rmse"] is steady_rmse

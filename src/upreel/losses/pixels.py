@@ -44,3 +44,23 @@ def rmse(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     error = output - truth
     frames = (error * error).mean((-3, -2, -1))
     return (frames @ weight + _SMALLEST).sqrt().mean()
+
+
+def steady_rmse(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """`rmse`, and as much again for what the error changes from frame to frame.
+
+    An error that stays is softness; one that changes is flicker, which the eye follows.
+
+    Args:
+        output: `(B, T, C, H, W)`, 0..1.
+        truth: the same shape and range.
+        weight: what each frame counts, `(T,)`, with a sum of 1; for changes all count the same.
+
+    Returns:
+        A single number: the mean over sequences.
+    """
+    still = rmse(output, truth, weight)
+    if output.shape[1] == 1:
+        return still
+    change = (output - truth).diff(dim=1)
+    return still + ((change * change).mean((1, 2, 3, 4)) + _SMALLEST).sqrt().mean()
