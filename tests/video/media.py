@@ -226,6 +226,8 @@ def _add_audio(out: av.container.OutputContainer) -> av.AudioStream:
     assert isinstance(stream, av.AudioStream)
     stream.layout = "mono"
     stream.metadata["language"] = "deu"
+    stream.metadata["title"] = "Commentary"
+    stream.metadata["comment"] = "by nobody"
     return stream
 
 

@@ -66,6 +66,21 @@ def test_everything_in_an_mp4_is_carried(
         assert titles == [(0, "One"), (Fraction(1, 5), "Two")]
 
 
+@pytest.mark.parametrize("extension", [".mp4", ".mov"])
+def test_a_track_keeps_its_title_and_what_it_loses_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, extension: str
+) -> None:
+    source = write_video(tmp_path / "in.mkv", audio=True)
+    target = rewrite(source, tmp_path / f"out{extension}")
+    assert tracks(target)[1].tags["name"] == "Commentary"  # how mp4 writes and players read it
+    assert [record.message for record in caplog.records] == [
+        f"stream 1 (audio, aac, deu) loses tags that a "
+        f"{extension} file cannot hold: comment (by nobody); name the output .mkv to keep them."
+    ]
+    again = rewrite(target, tmp_path / "again.mkv")
+    assert tracks(again)[1].tags["title"] == "Commentary"
+
+
 def test_everything_in_a_matroska_file_is_carried(tmp_path: Path) -> None:
     source = write_video(
         tmp_path / "in.mkv",

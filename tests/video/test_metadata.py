@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from upreel.video.metadata import container_tags, stream_tags, unusual_tags
+import io
+
+import av
+import pytest
+
+from upreel.video.metadata import container_tags, lost_tags, stream_tags, unusual_tags
 
 
 def test_what_a_muxer_says_of_its_work_is_not_carried() -> None:
@@ -23,8 +28,33 @@ def test_names_follow_the_container() -> None:
 
 def test_quicktime_has_its_own_codes_of_languages() -> None:
     assert stream_tags({"language": "deu"}, "mov") == {"language": "ger"}
-    assert stream_tags({"language": "eng"}, "mov") == {"language": "eng"}
+    assert stream_tags({"language": "fra"}, "mov") == {"language": "fra"}
     assert stream_tags({"language": "deu"}, "mp4") == {"language": "deu"}
+
+
+@pytest.mark.parametrize("language", ["fre", "fra", "ger", "deu", "cze", "swe", "hrv", "zxx"])
+def test_a_language_reaches_a_mov_file_or_it_is_known_that_it_does_not(language: str) -> None:
+    given = stream_tags({"language": language}, "mov")["language"]
+    lost = lost_tags({"language": language}, "mov")
+    file = io.BytesIO()
+    with av.open(file, "w", format="mov") as container:
+        stream = container.add_stream("pcm_s16le", rate=48000, layout="mono")
+        stream.metadata["language"] = given
+        container.start_encoding()
+        packet = av.Packet(bytes(96))
+        packet.stream, packet.pts, packet.dts = stream, 0, 0
+        container.mux(packet)
+    file.seek(0)
+    with av.open(file) as container:
+        written = container.streams[0].metadata.get("language")
+    assert (written, lost) in [(given, []), (None, [f"language ({language})"])]
+
+
+def test_mp4_keeps_few_tags_of_a_stream_and_matroska_all() -> None:
+    tags = {"title": "T", "language": "hrv", "COMMENT": "C", "BPS": "1", "HANDLER_NAME": "H"}
+    assert lost_tags(tags, "mp4") == ["comment (C)"]
+    assert lost_tags(tags, "mov") == ["comment (C)", "language (hrv)"]
+    assert lost_tags(tags, "matroska") == []
 
 
 def test_unusual_tags_are_those_that_itunes_has_not() -> None:

@@ -21,7 +21,7 @@ from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from upreel.video.encoding import Container
-from upreel.video.metadata import container_tags, stream_tags
+from upreel.video.metadata import container_tags, lost_tags, stream_tags
 from upreel.video.probe import open_media
 from upreel.video.routes import Cut, Packet, PacketCopy, Route, SoundConversion, TextConversion
 
@@ -107,7 +107,7 @@ class Carrier:
         for stream in self._source.streams:
             if stream.index == self._video_index:
                 added = add_video()
-                added.metadata.update(stream_tags(stream.metadata, self._container.muxer))
+                self._tag(stream, added)
                 added.disposition = stream.disposition
             elif stream.type != "audio" or self._audio:
                 self._add(out, stream)
@@ -132,9 +132,17 @@ class Carrier:
             self._leave_out(stream)
 
     def _register(self, stream: Stream, added: Stream, route: Route) -> None:
-        added.metadata.update(stream_tags(stream.metadata, self._container.muxer))
+        self._tag(stream, added)
         added.disposition = stream.disposition
         self._routes[stream.index] = route
+
+    def _tag(self, stream: Stream, added: Stream) -> None:
+        added.metadata.update(stream_tags(stream.metadata, self._container.muxer))
+        if lost := lost_tags(stream.metadata, self._container.muxer):
+            log.warning(
+                "%s loses tags that a %s file cannot hold: %s; name the output .mkv to keep them.",
+                _describe(stream), self._extension, ", ".join(lost),
+            )  # fmt: skip
 
     def _holds(self, stream: Stream) -> bool:
         """Whether the container takes a stream as it is: found out by writing a header."""
@@ -165,7 +173,7 @@ class Carrier:
         elif data and self._container.muxer == "mp4" and self._holds(stream):
             added = out.add_stream_from_template(stream, opaque=True)
             added.disposition = Disposition.attached_pic
-            added.metadata.update(stream_tags(stream.metadata, self._container.muxer))
+            self._tag(stream, added)
             self._covers.append((added, data))
         else:
             self._leave_out(stream)

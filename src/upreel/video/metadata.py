@@ -21,13 +21,23 @@ _ITUNES = frozenset(
         "gapless_playback", "compilation", "track", "disc", "tmpo", "location", "creation_time",
     }
 )  # fmt: skip
-# QuickTime knows the older of the two codes that ISO 639-2 has for these languages.
-_QUICKTIME_LANGUAGES = {
-    "bod": "tib", "ces": "cze", "cym": "wel", "deu": "ger", "ell": "gre", "eus": "baq",
-    "fas": "per", "fra": "fre", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
-    "mri": "mao", "msa": "may", "mya": "bur", "nld": "dut", "ron": "rum", "slk": "slo",
-    "sqi": "alb", "zho": "chi",
+# The languages that QuickTime has a number for, in FFmpeg's words.
+_QUICKTIME_LANGUAGES = frozenset(
+    "alb amh ara arm asm aym aze baq bel ben bul bur cat ces chi dan dut dzo eng epo est fin fra "
+    "geo ger gre grn guj heb hin hun ice ind iri ita jav jpn kan kas kaz khm kin kir kor kur lao "
+    "lat lav lit mac mal mar may mlg mlt mol mon nep nor nya ori orm per pol por pus que ron run "
+    "rus san sin slk slv smi snd som spa sve swa tam tat tel tgk tgl tha tib tir tuk tur uig ukr "
+    "urd uzb vie wel yid".split()
+)
+# Other codes that ISO 639-2 has for some of them; `sve` is FFmpeg's own for Swedish.
+_OTHER_CODES = {
+    "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",
+    "fas": "per", "fre": "fra", "hye": "arm", "isl": "ice", "kat": "geo", "mkd": "mac",
+    "msa": "may", "mya": "bur", "nld": "dut", "rum": "ron", "slo": "slk", "sqi": "alb",
+    "swe": "sve", "zho": "chi",
 }  # fmt: skip
+# What mp4 keeps of a stream's tags; a time code becomes a track.
+_OF_MP4_STREAMS = frozenset({"title", "language", "handler_name", "timecode", "creation_time"})
 
 
 def container_tags(tags: Mapping[str, str], muxer: str) -> dict[str, str]:
@@ -54,9 +64,20 @@ def stream_tags(tags: Mapping[str, str], muxer: str) -> dict[str, str]:
         kept.setdefault("title", kept.pop("name"))
     if muxer in {"mp4", "mov"}:
         kept = _in_small_letters(kept)
-    if muxer == "mov" and (language := kept.get("language")) in _QUICKTIME_LANGUAGES:
-        kept["language"] = _QUICKTIME_LANGUAGES[language or ""]
+    if muxer == "mov" and (language := kept.get("language")) in _OTHER_CODES:
+        kept["language"] = _OTHER_CODES[language or ""]
     return kept
+
+
+def lost_tags(tags: Mapping[str, str], muxer: str) -> list[str]:
+    """Those tags of a stream that another file cannot hold, as `name (value)`."""
+    if muxer not in {"mp4", "mov"}:
+        return []
+    kept = stream_tags(tags, muxer)
+    lost = kept.keys() - _OF_MP4_STREAMS
+    if muxer == "mov" and kept.get("language", "und") not in _QUICKTIME_LANGUAGES | {"und"}:
+        lost.add("language")
+    return [f"{name} ({kept[name]})" for name in sorted(lost)]
 
 
 def _in_small_letters(tags: Mapping[str, str]) -> dict[str, str]:
