@@ -37,7 +37,9 @@ def test_a_time_is_exact(text: str, seconds: Fraction) -> None:
     assert parse_time(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "soon", "1::2", "-3", "1/0"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "1::2", "-3", "-0:30", "5:-3", "1/0", "1/2", "1:2:3:4"]
+)
 def test_another_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"expected (seconds or H:MM:SS|a time from)"):
         parse_time(text)

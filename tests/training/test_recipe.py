@@ -55,7 +55,7 @@ def test_values_can_be_changed() -> None:
         ("seed=1.0", "valid integer at 'seed', found 1.0"),
         ("optimizer.name=sgd", "'adam' or 'muon' at 'optimizer.name', found 'sgd'"),
         ("optimizer.average=1.0", "less than 1 at 'optimizer.average'"),
-        ("loss=l1", "loss: expected one of charbonnier, rmse, found 'l1'"),
+        ("loss=l1", "loss: expected one of charbonnier, rmse, steady-rmse, found 'l1'"),
         ("network.name=swif", "network.name: expected one of swift, .* found 'swif'"),
         ("scale=5", "2, 3 or 4 at 'scale', found 5"),
         ("stages=[]", "at least 1 item .* at 'stages'"),

@@ -154,9 +154,13 @@ def test_frames_of_an_earlier_run_do_not_mix_in(tmp_path: Path) -> None:
 
 
 def test_what_images_cannot_hold_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    source = write_video(tmp_path / "in.mp4", 1, audio=True)
+    source = write_video(
+        tmp_path / "in.mp4", 1, audio=True, rotation=90, sample_aspect_ratio=Fraction(4, 3)
+    )
     with Reader(source) as reader:
         writer_of(tmp_path / "frames", reader)
+    assert "Players turn this video before they show it; images are as it is stored" in caplog.text
+    assert "Pixels are 4/3 as wide as high, which images cannot say" in caplog.text
     assert "1 other stream is left out: images hold no sound and no subtitles" in caplog.text
 
 

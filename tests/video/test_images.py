@@ -80,6 +80,36 @@ def test_what_stands_for_images(tmp_path: Path) -> None:
     assert not is_image_source(write_video(tmp_path / "a%d.mp4", 1))
 
 
+@pytest.mark.parametrize(
+    ("numbers", "missing"),
+    [
+        ([1, 2, 3], None),
+        ([7], None),
+        ([0, 5, 10], None),
+        ([8, 9, 10, 12], "010.png (the next is 012.png)"),
+        ([0, 5, 15], "005.png (the next is 015.png)"),
+    ],
+)
+def test_a_gap_in_the_numbers_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, numbers: list[int], missing: str | None
+) -> None:
+    for number in numbers:
+        (tmp_path / f"{number:03d}.png").touch()
+    assert len(find_images(tmp_path)) == len(numbers)
+    found = [record.message for record in caplog.records]
+    expected = [] if missing is None else [f"{tmp_path}/{missing}"]
+    assert [line.partition("after ")[2].partition(": the video")[0] for line in found] == expected
+
+
+def test_images_with_names_of_other_kinds_have_no_gaps(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a1.png", "b7.png", "cover.png"):
+        (tmp_path / name).touch()
+    find_images(tmp_path)
+    assert not caplog.records
+
+
 def test_nothing_found_is_said(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"no images in this folder; expected files that end in"):
         Reader(tmp_path).__enter__()

@@ -64,6 +64,13 @@ def test_the_input_is_not_overwritten(tmp_path: Path, source: Path) -> None:
             check(tmp_path / name, source, overwrite=True)
 
 
+@pytest.mark.parametrize("name", ["-", ".mp4", ".PNG"])
+def test_a_name_that_is_none_is_refused(tmp_path: Path, source: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=f"expected the name of a file or folder, found .*{name};"):
+        check(tmp_path / name, source)
+    assert not (tmp_path / name).exists()
+
+
 def test_existing_files_are_not_overwritten_unasked(tmp_path: Path, source: Path) -> None:
     (tmp_path / "out.mp4").touch()
     with pytest.raises(UsageError, match=r"out\.mp4 exists already.*--overwrite"):

@@ -111,7 +111,11 @@ def tabulate_video(video: VideoInfo) -> dict[str, str]:
         "rotation": f"{video.rotation} degrees" + (", mirrored" if video.mirrored else ""),
         "fields": f"interlaced, {video.field_order} first" if video.interlaced else "progressive",
     }
-    return rows | ({} if video.hdr is None else {"HDR10": str(video.hdr)})
+    if video.hdr is not None:
+        rows["HDR10"] = str(video.hdr)
+    if video.extras:
+        rows["also"] = ", ".join(video.extras)
+    return rows
 
 
 def describe_stream(stream: StreamInfo) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
@@ -145,12 +146,11 @@ def parse_time(text: str) -> Fraction:
     Raises:
         UsageError: it is something else.
     """
-    seconds = Fraction(0)
-    try:
-        for part in text.split(":"):
-            seconds = seconds * 60 + Fraction(part)
-    except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"expected seconds or H:MM:SS as a time, found {text!r}") from error
-    if seconds < 0:
+    if text.startswith("-"):
         raise UsageError(f"expected a time from the beginning of the file, found {text!r}")
+    if not re.fullmatch(r"(\d+:){0,2}(\d+\.?\d*|\.\d+)", text, re.ASCII):
+        raise UsageError(f"expected seconds or H:MM:SS as a time, found {text!r}")
+    seconds = Fraction(0)
+    for part in text.split(":"):
+        seconds = seconds * 60 + Fraction(part)
     return seconds

@@ -24,6 +24,7 @@ from upreel.inference.preview import Preview
 from upreel.inference.stages import Stage, Stages
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import load, scales_of
+from upreel.ops.color import MATRICES
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
@@ -171,7 +172,7 @@ def upscale(
             audio=options.audio,
             overwrite=options.overwrite,
         ) as writer:
-            coding = Coding.of(writer.layout, writer.colors, job.geometry.size[1])
+            coding = Coding.of(writer.layout, writer.colors)
             preview = Preview(reader.frames) if options.preview else None
             began = time.perf_counter()
             count = 0
@@ -234,7 +235,7 @@ class _Job:
 
     def source_coding(self, reader: Reader) -> Coding:
         video = reader.video  # what its tags leave open is guessed as the writer guesses it
-        return Coding.of(video.layout, output_colors(video, video.layout), video.height)
+        return Coding.of(video.layout, output_colors(video, video.layout))
 
 
 def _open(source: str | Path, options: Options) -> Reader:
@@ -278,10 +279,26 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
     return _Job(geometry, Guarded(upscaler, tile=options.tile, in_fp32=in_fp32), device)
 
 
+def _check_colors(reader: Reader, *, to_rgb: bool) -> None:
+    """Refuse colours that would come out wrong.
+
+    Raises:
+        UsageError: they have to be converted, and their matrix is none of those that can be.
+    """
+    video = reader.video
+    matrix = video.colors.matrix
+    if to_rgb and video.layout.family == "yuv" and matrix not in {None, "gbr", *MATRICES}:
+        raise UsageError(
+            f"expected colours of {', '.join(MATRICES)} to make R'G'B' of, found {matrix} in "
+            f"{reader.path}; a video as output and a network for luma keep them as they are"
+        )
+
+
 def _enlarged(
     reader: Reader, job: _Job, coding: Coding, size: tuple[int, int], stages: Stages
 ) -> Iterator[tuple[Frame, Frame]]:
     """Pairs of a frame of the source and the frame of the target that comes of it."""
+    _check_colors(reader, to_rgb="rgb" in {coding.layout.family, job.upscaler.spec.color})
     converter = PlaneConverter(
         job.source_coding(reader),
         coding,

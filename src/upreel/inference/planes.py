@@ -36,10 +36,9 @@ class Coding:
     siting: Siting
 
     @classmethod
-    def of(cls, layout: PixelLayout, colors: ColorTags, height: int) -> Coding:
-        """Read the tags of a file; where they are missing, guess what a player would."""
-        guess = "bt709" if height >= 720 else "smpte170m"
-        matrix = colors.matrix if colors.matrix in MATRICES else guess
+    def of(cls, layout: PixelLayout, colors: ColorTags) -> Coding:
+        """Read tags, of which none is left open: see `output_colors`."""
+        matrix = colors.matrix if colors.matrix in MATRICES else "bt709"
         range_: Range = "pc" if layout.family == "rgb" else colors.range or "tv"
         return cls(layout, matrix, range_, colors.siting or "left")
 

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from upreel.core.files import PendingFile, PendingFolder
-from upreel.errors import OutputError, UpreelError, UsageError
+from upreel.core.files import PendingFile, PendingFolder, failed
+from upreel.errors import OutputError, UsageError
 from upreel.video.frame import ColorTags, Frame, PixelLayout
 from upreel.video.images import SUFFIXES
 from upreel.video.output_colors import output_colors
@@ -126,7 +126,16 @@ class ImageWriter:
                 "%d other stream%s left out: images hold no sound and no subtitles.",
                 others, "s are" if others > 1 else " is",
             )  # fmt: skip
-        if source.video.layout.alpha and not self.layout.alpha:
+        video = source.video
+        if video.rotation or video.mirrored:
+            log.warning("Players turn this video before they show it; images are as it is stored.")
+        if video.sample_aspect_ratio not in {None, 1}:
+            log.warning(
+                "Pixels are %s as wide as high, which images cannot say: they will look too wide "
+                "or too narrow. Name a .mp4 file to keep it.",
+                video.sample_aspect_ratio,
+            )
+        if video.layout.alpha and not self.layout.alpha:
             log.warning("Transparency is left out: %s holds none.", self._extension)
 
     def write(self, frame: Frame) -> None:
@@ -156,7 +165,7 @@ class ImageWriter:
         try:
             path.write_bytes(self._encoded(frame))
         except OSError as error:
-            raise self._failed(error) from error
+            raise failed(self._target, error) from error
 
     def finish(self, *, partial: bool = False) -> Path:
         """Give the images their names.
@@ -185,9 +194,3 @@ class ImageWriter:
         if not done:
             raise OSError(0, f"the image cannot be coded as {self._extension}")
         return bytes(data)
-
-    def _failed(self, error: OSError) -> UpreelError:
-        reason = (error.strerror or str(error)).lower()
-        return OutputError(
-            f"Cannot write {self._target}: {reason}. Make room, or name another place."
-        )

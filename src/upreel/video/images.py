@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -18,6 +20,8 @@ from upreel.video.frame import PixelLayout, Plane
 from upreel.video.pixels import canonical, frame_of, pixel_format_of, planes_of
 from upreel.video.probe import VideoInfo, describe_video, first_frame
 from upreel.video.tags import side_data_of
+
+log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 """Endings of the names of images, in lower case. GIFs are videos here."""
@@ -65,7 +69,23 @@ def find_images(source: str | Path) -> tuple[Path, ...]:
     if not images:
         endings = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
         raise MediaError(f"{path}: no {wanted}; expected files that end in {endings}")
+    _warn_of_gaps(images)
     return tuple(images)
+
+
+def _warn_of_gaps(images: list[Path]) -> None:
+    """Say it if numbers are missing between images whose names differ by a number alone."""
+    names = [re.fullmatch(r"(.*?)(\d+)(\D*)", image.name) for image in images]
+    numbers = [int(name[2]) for name in names if name]
+    if len({(name[1], name[3]) for name in names if name}) != 1 or len(numbers) < len(images):
+        return
+    steps = [after - before for before, after in pairwise(numbers)]
+    gap = next((index for index, step in enumerate(steps) if step > min(steps)), None)
+    if gap is not None:
+        log.warning(
+            "Images are missing after %s (the next is %s): the video goes on without them.",
+            images[gap], images[gap + 1].name,
+        )  # fmt: skip
 
 
 def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:

@@ -23,12 +23,18 @@ _ITUNES = frozenset(
 )  # fmt: skip
 # The languages that QuickTime has a number for, in FFmpeg's words.
 _QUICKTIME_LANGUAGES = frozenset(
-    "alb amh ara arm asm aym aze baq bel ben bul bur cat ces chi dan dut dzo eng epo est fin fra "
-    "geo ger gre grn guj heb hin hun ice ind iri ita jav jpn kan kas kaz khm kin kir kor kur lao "
-    "lat lav lit mac mal mar may mlg mlt mol mon nep nor nya ori orm per pol por pus que ron run "
-    "rus san sin slk slv smi snd som spa sve swa tam tat tel tgk tgl tha tib tir tuk tur uig ukr "
-    "urd uzb vie wel yid".split()
-)
+    {
+        "alb", "amh", "ara", "arm", "asm", "aym", "aze", "baq", "bel", "ben", "bul", "bur",
+        "cat", "ces", "chi", "dan", "dut", "dzo", "eng", "epo", "est", "fin", "fra", "geo",
+        "ger", "gre", "grn", "guj", "heb", "hin", "hun", "ice", "ind", "iri", "ita", "jav",
+        "jpn", "kan", "kas", "kaz", "khm", "kin", "kir", "kor", "kur", "lao", "lat", "lav",
+        "lit", "mac", "mal", "mar", "may", "mlg", "mlt", "mol", "mon", "nep", "nor", "nya",
+        "ori", "orm", "per", "pol", "por", "pus", "que", "ron", "run", "rus", "san", "sin",
+        "slk", "slv", "smi", "snd", "som", "spa", "sve", "swa", "tam", "tat", "tel", "tgk",
+        "tgl", "tha", "tib", "tir", "tuk", "tur", "uig", "ukr", "urd", "uzb", "vie", "wel",
+        "yid",
+    }
+)  # fmt: skip
 # Other codes that ISO 639-2 has for some of them; `sve` is FFmpeg's own for Swedish.
 _OTHER_CODES = {
     "bod": "tib", "cym": "wel", "cze": "ces", "deu": "ger", "ell": "gre", "eus": "baq",

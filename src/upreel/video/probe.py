@@ -15,6 +15,7 @@ from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from upreel.errors import MediaError
+from upreel.video.extras import extras_of
 from upreel.video.frame import ColorTags, PixelLayout
 from upreel.video.hdr import Hdr, hdr_of
 from upreel.video.pixels import canonical, layout_of
@@ -96,6 +97,7 @@ class VideoInfo:
         duration: seconds.
         field_order: `top` or `bottom` (which field comes first) where interlaced.
         hdr: HDR10 metadata.
+        extras: what else the pictures come with, in words: it is not carried over.
     """
 
     index: int
@@ -116,6 +118,7 @@ class VideoInfo:
     duration: Fraction | None
     field_order: FieldOrder | None
     hdr: Hdr | None
+    extras: tuple[str, ...] = ()
 
     @property
     def interlaced(self) -> bool:
@@ -302,6 +305,7 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
         duration=stream_duration(stream),
         field_order=field_order,
         hdr=hdr_of(frame),
+        extras=extras_of(stream, frame),
     )
 
 

@@ -95,6 +95,9 @@ class Reader:
             raise MediaError(f"{self.path} has no video stream (only {kinds}); give a video file")
         self.media = media
         self.video = media.video
+        if self.video.extras:
+            extras = ", ".join(self.video.extras)
+            log.warning("%s has %s: left out, FFmpeg cannot write it again.", self.path, extras)
         if self._deinterlace == "on" or (self._deinterlace == "auto" and self.video.interlaced):
             self.video = replace(self.video, field_order="progressive")
             log.info("%s is interlaced; every frame is rebuilt from its first field", self.path)

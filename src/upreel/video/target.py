@@ -8,6 +8,7 @@ from typing import Literal
 
 from upreel.core.files import PendingFile
 from upreel.errors import OutputError, UsageError
+from upreel.video.encoding import CONTAINERS
 from upreel.video.images import SUFFIXES
 
 ImageTarget = Literal["folder", "pattern", "image"]
@@ -59,6 +60,8 @@ def check_place(path: Path, kind: ImageTarget | None, source: Path, *, overwrite
         UsageError: it is the input, or exists.
         OutputError: its folder does not exist or cannot be written to.
     """
+    if path.name == "-" or path.name.lower() in {*CONTAINERS, *SUFFIXES}:
+        raise UsageError(f"expected the name of a file or folder, found {path}; try out{path.name}")
     if kind is None or kind == "image":
         _check_file(path, source, overwrite=overwrite)
         folder = path.absolute().parent

@@ -15,8 +15,8 @@ import av
 import av.container
 from av.format import Flags as FormatFlags
 
-from upreel.core.files import PendingFile
-from upreel.errors import OutputError, UpreelError
+from upreel.core.files import PendingFile, failed
+from upreel.errors import OutputError
 from upreel.video.carry import Carrier
 from upreel.video.encoder_settings import (
     encoder_options,
@@ -226,7 +226,7 @@ class Writer:
             if self._carrier is not None:
                 self._carrier.carry_until(frame.pts * frame.time_base)
         except (av.FFmpegError, OSError) as error:
-            raise self._failed(error) from error
+            raise failed(self._target, error) from error
 
     def finish(self, *, partial: bool = False) -> Path:
         """Write what is left, bring the file to the disk, and give it its name.
@@ -249,16 +249,8 @@ class Writer:
                 self._carrier.finish(self._end if partial else None)
             self._out.close()
         except (av.FFmpegError, OSError) as error:
-            raise self._failed(error) from error
+            raise failed(self._target, error) from error
         return self._pending.commit(partial=partial)
-
-    def _failed(self, error: av.FFmpegError | OSError) -> UpreelError:
-        if isinstance(error, UpreelError):
-            return error
-        reason = (error.strerror or str(error)).lower()
-        return OutputError(
-            f"Cannot write {self._target}: {reason}. Make room, or name another place."
-        )
 
     def _open(self, first: Frame) -> None:
         """Write the header, once it is known when the first frame is due."""
