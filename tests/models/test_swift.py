@@ -3,7 +3,7 @@ import torch
 
 from upreel.models.bicubic import Bicubic
 from upreel.models.swift import Swift
-from upreel.models.upscaler import State, Window
+from upreel.models.upscaler import Input, State, Window
 
 SHAPES = [
     {"scale": 4, "channels": 16, "hidden": 6, "blocks": 1},
@@ -12,7 +12,7 @@ SHAPES = [
 
 
 def motion(frames: int, height: int, width: int) -> torch.Tensor:
-    return torch.randn(1, frames, 2, 2, height, width, generator=torch.manual_seed(3))
+    return torch.randn(1, frames, 1, 2, height, width, generator=torch.manual_seed(3))
 
 
 def silent(net: Swift) -> Swift:
@@ -38,7 +38,7 @@ def test_flat_areas_keep_every_code_value(dtype: torch.dtype, bits: int) -> None
     top = 2**bits - 1
     codes = torch.arange(0, top + 1, max(1, top // 500)).float()
     clip = (codes / top).view(-1, 1, 1, 1, 1).expand(-1, 1, 1, 6, 6)
-    high = net(clip, torch.zeros(len(codes), 1, 2, 2, 6, 6))
+    high = net(clip, torch.zeros(len(codes), 1, 1, 2, 6, 6))
     assert torch.equal((high * top).round(), codes.view(-1, 1, 1, 1, 1).expand_as(high))
 
 
@@ -56,13 +56,9 @@ def test_steps_are_the_clip(arguments: dict[str, int]) -> None:
         whole = net(clip, flow)
         state: State = {}
         for time in range(4):
-            past, future = min(time, 1), min(3 - time, 1)
-            window = Window(
-                clip[:, time - past : time + future + 1],
-                past,
-                future,
-                {"flow": flow[:, time : time + 1]},
-            )
+            past = min(time, 1)
+            inputs: dict[Input, torch.Tensor] = {"flow": flow[:, time : time + 1]}
+            window = Window(clip[:, time - past : time + 1], past, 0, inputs)
             frame, state = net.step(window, state)
             assert torch.equal(frame, whole[:, time : time + 1])
 
@@ -71,7 +67,7 @@ def test_steps_are_the_clip(arguments: dict[str, int]) -> None:
 def test_the_state_is_what_the_spec_says(arguments: dict[str, int]) -> None:
     net = Swift(**arguments)
     _, state = net.step(
-        Window(torch.rand(2, 1, 1, 8, 6), 0, 0, {"flow": torch.zeros(2, 1, 2, 2, 8, 6)}), {}
+        Window(torch.rand(2, 1, 1, 8, 6), 0, 0, {"flow": torch.zeros(2, 1, 1, 2, 8, 6)}), {}
     )
     assert state.keys() == net.spec.state.keys()
     for name, declared in net.spec.state.items():

@@ -47,9 +47,9 @@ def _reduce(key: str, value: Tensor) -> Tensor:
     if key.startswith("out.") and len(value) == 16:
         return _mean_of_blocks(value)
     if key == "into.weight":
-        frames, block, hidden = value[:, :2], value[:, 2:18], value[:, 18:]
+        frame, block, hidden = value[:, :1], value[:, 1:17], value[:, 17:]
         reduced = 2 * _mean_of_blocks(block.transpose(0, 1)).transpose(0, 1)
-        return torch.cat((frames, reduced, hidden), 1)
+        return torch.cat((frame, reduced, hidden), 1)
     return value
 
 
