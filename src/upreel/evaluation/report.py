@@ -36,6 +36,8 @@ class ClipScore:
         memory: peak memory of the process meanwhile, bytes; 0 where the system does not tell.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="strings")
+
     clip: str
     frames: tuple[int, ...]
     scores: dict[str, tuple[float, ...]]
