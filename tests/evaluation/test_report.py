@@ -22,7 +22,7 @@ REPORT = Report(
         Row("bicubic", (clip("a", (10.0, 30.0)), clip("b", (40.0, 40.0)))),
         Row("swift", (clip("a", (22.5, 22.5)), clip("b", (41.0, math.inf), (0.5,))), "ab12", 9),
     ),
-    (Published("RBPN", "val-bi-y8", {"psnr": 27.12}, "a paper"),),
+    (Published("RBPN", "val-bi-y8", {"psnr": 27.12}, "a paper", "Vid4"),),
     {"torch": "2"},
     "clips",
     {"lpips": "no weights"},

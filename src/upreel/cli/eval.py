@@ -18,10 +18,10 @@ def evaluate(
         ),
     ],
     data: Annotated[
-        str,
+        Path,
         typer.Option(
             help="A folder of clips that no model was trained on; or one with folders train and "
-            "val, and then val counts; or the name of a data set that was prepared."
+            "val, and then val counts."
         ),
     ],
     protocol: Annotated[
@@ -32,9 +32,6 @@ def evaluate(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print every score of every frame, for spreadsheets.")
     ] = False,
-    html: Annotated[
-        Path | None, typer.Option(help="Write a report with pictures into this file.")
-    ] = None,
     cached: Annotated[
         bool,
         typer.Option(
@@ -60,7 +57,7 @@ def evaluate(
 
     found = find_protocol(protocol, scale)
     upscalers = {name: load(name, scale) for name in models}
-    report = score(upscalers, found, Path(data), results=Results() if cached else None)
+    report = score(upscalers, found, data, results=Results() if cached else None)
     if as_json:
         typer.echo(report.to_json())
     elif as_csv:

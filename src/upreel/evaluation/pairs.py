@@ -14,11 +14,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from upreel.data.clips import Clip, read_luma
-from upreel.data.degradations import Degradation, degrade
+from upreel.data.degradations import CHAINS, degrade
 from upreel.errors import MediaError
 from upreel.evaluation.protocols import Protocol
 from upreel.inference.planes import Coding, PlaneConverter
-from upreel.ops.blur import bd_basicvsr
 from upreel.ops.resize import imresize
 from upreel.video.reader import Reader
 
@@ -128,19 +127,7 @@ def reduce(high: Codes, protocol: Protocol) -> Codes:
     if protocol.degradation == "PIL":
         size = (high.shape[-2] // scale, high.shape[-1] // scale)
         return np.stack([pillow_bicubic(frame, size) for frame in high])
-    if protocol.degradation == "BD-BasicVSR":
-        return np.stack(
-            [_to_codes(bd_basicvsr(torch.from_numpy(frame).float(), scale)) for frame in high]
-        )
-    degradation = {
-        "BI": Degradation("bi"),
-        "BD-DUF": Degradation("bd-duf"),
-        "codec24": Degradation("bi", codec="h264", crf=(24, 24), presets=("medium",)),
-    }[protocol.degradation]
-    channels = [
-        degrade(high[:, channel], degradation, scale=scale) for channel in range(high.shape[1])
-    ]
-    return np.stack(channels, axis=1)
+    return degrade(high, CHAINS[protocol.degradation], scale=scale)
 
 
 def pillow_bicubic(frame: Codes, size: tuple[int, int]) -> Codes:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from functools import cache
 from importlib import resources
 
 from pydantic import TypeAdapter
 
+from upreel.evaluation.protocols import PROTOCOLS
 from upreel.evaluation.report import Published
 
 _ADAPTER = TypeAdapter(tuple[Published, ...])
@@ -23,4 +25,8 @@ def read_published() -> tuple[Published, ...]:
 
 def find_published(protocol: str) -> tuple[Published, ...]:
     """Numbers under one protocol, by its name, in the order of the file."""
-    return tuple(entry for entry in read_published() if entry.protocol == protocol)
+    return tuple(
+        replace(entry, data=PROTOCOLS[protocol].data)
+        for entry in read_published()
+        if entry.protocol == protocol
+    )

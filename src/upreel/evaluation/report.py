@@ -42,9 +42,9 @@ class ClipScore:
     frames: tuple[int, ...]
     scores: dict[str, tuple[float, ...]]
     size: tuple[int, int] = (0, 0)
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)  # no two runs agree on these
     steps: int = 0
-    memory: int = 0
+    memory: int = field(default=0, compare=False)
 
     def mean(self, metric: str) -> float:
         """The mean over frames; 0 where a clip is too short to have a value."""
@@ -106,12 +106,14 @@ class Published:
         protocol: the name of ours that it was scored under.
         scores: means, by metric.
         source: paper and table, or whatever else says so.
+        data: the benchmark that it was scored on.
     """
 
     method: str
     protocol: str
     scores: dict[str, float]
     source: str
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,11 +203,14 @@ class Report:
 
     def to_table(self) -> Group:
         """The whole report, for people: means, what papers state, then PSNR clip by clip."""
-        missing = (f"{metric}: {why}" for metric, why in self.unavailable.items())
-        return Group(self.description, *missing, self._means(), self._clips())
+        notes = [f"{metric}: {why}" for metric, why in self.unavailable.items()]
+        if self.published:
+            notes.append(f"Published figures are for {self.published[0].data}.")
+        return Group(self.description, *notes, self._means(), self._clips())
 
     def _means(self) -> Table:
-        table = Table(self.title, box=box.SIMPLE)
+        table = Table(box=box.SIMPLE)
+        table.add_column(self.title, no_wrap=True)
         gains = [over for over in ("bicubic", "linear") if over in {row.name for row in self.rows}]
         headers = [UNITS.get(metric, metric) for metric in self.metrics]
         for header in (*headers, *(f"over {over}" for over in gains), "ms"):

@@ -14,7 +14,6 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from upreel import __version__
 from upreel.core.files import PendingFile
 from upreel.data.clips import Clip
 from upreel.evaluation.protocols import Protocol
@@ -113,7 +112,7 @@ def versions() -> dict[str, str]:
             digest.update(file.read_bytes())
     libraries = {name: version(name) for name in ("torch", "numpy", "av")}
     return {
-        "upreel": __version__,
+        "upreel": version("upreel"),
         "code": digest.hexdigest()[:16],
         **libraries,
         "python": platform.python_version(),
