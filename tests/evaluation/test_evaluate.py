@@ -23,6 +23,7 @@ from upreel.models.bicubic import Bicubic, Lanczos
 from upreel.models.compact import Compact
 from upreel.models.upscaler import Spec, State, Window
 
+GOLDEN = Path(__file__).parent.parent / "golden"
 PROTOCOL = find_protocol("val-bi-y8", 2)
 
 
@@ -199,3 +200,26 @@ def test_luma_and_rgb_networks_stand_in_one_table(tmp_path: Path, protocol: str)
     assert report.rows[0].name == "bicubic"
     assert 0 < report["compact"].psnr < 40
     assert "BasicVSR++" in [entry.method for entry in report.published]
+
+
+class Given(Replay):
+    """The same for RGB at x4."""
+
+    spec = Spec(4, "rgb")
+
+
+@pytest.mark.parametrize(("name", "key"), [("vid4-bi-y", "y"), ("reds4-bi-rgb", "rgb")])
+@pytest.mark.parametrize("crop", [0, 4])
+@pytest.mark.parametrize("kind", ["noise", "blur", "shift"])
+def test_scores_are_those_of_basicsr(kind: str, crop: int, name: str, key: str) -> None:
+    with np.load(GOLDEN / "psnr_ssim.npz") as golden:
+        truth, output = (
+            torch.from_numpy(golden[f"in_{image}"]).permute(2, 0, 1).float() / 255
+            for image in ("gt", kind)
+        )
+        expected = [
+            float(golden[f"out_{metric}_{kind}_crop{crop}_{key}"]) for metric in ("psnr", "ssim")
+        ]
+    protocol = replace(find_protocol(name), crop=(crop,) * 4)
+    (found,) = score_clip([Given([output])], Pair("a", [truth[:, ::4, ::4]], [truth]), protocol)
+    assert [found.mean("psnr"), found.mean("ssim")] == pytest.approx(expected, abs=1e-4)
