@@ -14,8 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from upreel.core.files import reason
 from upreel.data.cache import LONGEST, Packing
-from upreel.data.codec import Codec
-from upreel.data.degradations import Degradation, Reduction
+from upreel.data.degradations import parse_chain, samples_first
 from upreel.errors import ConfigError
 from upreel.evaluation.protocols import Protocol, find_protocol
 from upreel.losses import LOSSES
@@ -53,32 +52,26 @@ class Network(Table):
         return _one_of(ZOO, name)
 
 
-class Version(Table):
-    """One way to make low frames: see `Degradation`."""
-
-    reduction: Reduction = "bi"
-    blur: tuple[float, ...] = (0.0,)
-    noise: tuple[float, ...] = (0.0,)
-    plain: float = 0.0
-    codec: Codec | None = None
-    crf: tuple[int, int] = (24, 24)
-    presets: tuple[str, ...] = ("medium",)
-
-
 class Data(Table):
-    """What is seen: see `Packing`."""
+    """What is seen: see `Packing`.
+
+    Attributes:
+        strides: temporal strides with flow.
+        frames: of a version at most.
+        versions: chains as text, such as `BI+codec(crf=18..28)`: see `data.degradations`.
+    """
 
     strides: Positive = 2
     frames: Positive = LONGEST
-    versions: Annotated[dict[str, Version], Field(min_length=1)]
+    versions: Annotated[dict[str, str], Field(min_length=1)]
 
     @field_validator("versions")
     @classmethod
-    def _alike(cls, versions: dict[str, Version]) -> dict[str, Version]:
-        if len({version.reduction for version in versions.values()}) > 1:
+    def _alike(cls, versions: dict[str, str]) -> dict[str, str]:
+        if len({samples_first(parse_chain(text)) for text in versions.values()}) > 1:
             raise ValueError(
-                "expected one reduction for all versions, found several: their low samples lie in "
-                "different places"
+                "expected versions all with or all without BD-DUF, found both: their low samples "
+                "lie in different places"
             )
         return versions
 
@@ -164,10 +157,7 @@ class Recipe(Table):
     @property
     def packing(self) -> Packing:
         """How the clips are prepared."""
-        degradations = {
-            name: Degradation(**version.model_dump())
-            for name, version in self.data.versions.items()
-        }
+        degradations = {name: parse_chain(text) for name, text in self.data.versions.items()}
         smallest = min(stage.crop for stage in self.stages) + 2
         return Packing(
             degradations, self.scale, self.data.strides, self.data.frames, smallest=smallest
@@ -281,7 +271,7 @@ def _explain(error: ValidationError) -> str:
 def _keys(location: Sequence[str]) -> list[str]:
     """The keys of the table at a place."""
     tables: dict[str, type[Table]] = {
-        "network": Network, "data": Data, "versions": Version, "stages": Stage,
+        "network": Network, "data": Data, "stages": Stage,
         "optimizer": Optimizer,
     }  # fmt: skip
     for part in reversed(location):

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from upreel.data.cache import open_pack, pack
 from upreel.data.clips import Clip, find_clips, has_splits
+from upreel.data.degradations import samples_first
 from upreel.data.samples import Batch, Sampler
 from upreel.errors import NumericError
 from upreel.evaluation.evaluate import evaluate, score
@@ -109,7 +110,7 @@ def _prepare(recipe: Recipe, clips: list[Clip], cache: Path, progress: Progress)
     for made in pack(clips, cache, packing):
         progress(f"prepared {made}")
     versions = open_pack(clips, cache, packing)
-    first_phase = any(d.reduction == "bd-duf" for d in packing.degradations.values())
+    first_phase = any(map(samples_first, packing.degradations.values()))
     sampler = Sampler(versions, scale=recipe.scale, first_phase=first_phase)
     for stage in recipe.stages:  # now, not when hours have passed
         sampler.check(frames=stage.frames, crop=stage.crop)
