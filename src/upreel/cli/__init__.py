@@ -15,6 +15,7 @@ import typer
 
 from upreel import __version__
 from upreel.cli.bench import bench
+from upreel.cli.compare import compare
 from upreel.cli.console import is_verbose, say, set_up_logging
 from upreel.cli.doctor import doctor
 from upreel.cli.eval import evaluate
@@ -36,6 +37,7 @@ app.command()(models)
 app.command()(doctor)
 app.command("eval")(evaluate)
 app.command()(bench)
+app.command()(compare)
 app.command()(train)
 
 
