@@ -10,18 +10,15 @@ from typing import overload
 import numpy as np
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
 from torch import Tensor
 
 from upreel.data.clips import Clip, read_luma
-from upreel.data.degradations import CHAINS, degrade
+from upreel.data.degradations import CHAINS, Codes, degrade, to_codes
 from upreel.errors import MediaError
 from upreel.evaluation.protocols import Protocol
 from upreel.inference.planes import Coding, PlaneConverter
 from upreel.ops.resize import imresize
 from upreel.video.reader import Reader
-
-Codes = NDArray[np.uint8]
 
 
 class Frames(Sequence[Tensor]):
@@ -110,7 +107,7 @@ def read_rgb(clip: Clip) -> Iterator[Codes]:
                 )
             rgb = converter.low(frame)
             reduced = imresize(rgb, 1 / clip.halve) if clip.halve > 1 else rgb
-            yield _to_codes(reduced * 255)
+            yield to_codes(reduced * 255)
 
 
 def reduce(high: Codes, protocol: Protocol) -> Codes:
@@ -123,11 +120,10 @@ def reduce(high: Codes, protocol: Protocol) -> Codes:
     Returns:
         `(T, C, H / scale, W / scale)`, 8 bits.
     """
-    scale = protocol.scale
     if protocol.degradation == "PIL":
-        size = (high.shape[-2] // scale, high.shape[-1] // scale)
+        size = (high.shape[-2] // protocol.scale, high.shape[-1] // protocol.scale)
         return np.stack([pillow_bicubic(frame, size) for frame in high])
-    return degrade(high, CHAINS[protocol.degradation], scale=scale)
+    return degrade(high, CHAINS[protocol.degradation], scale=protocol.scale)
 
 
 def pillow_bicubic(frame: Codes, size: tuple[int, int]) -> Codes:
@@ -140,7 +136,7 @@ def pillow_bicubic(frame: Codes, size: tuple[int, int]) -> Codes:
     for axis_size in ((frame.shape[-2], size[1]), size):
         image = F.interpolate(image, axis_size, mode="bicubic", antialias=True)
         image = (image + 0.5).floor().clamp(0, 255)
-    return _to_codes(image[0])
+    return to_codes(image[0])
 
 
 def _crop(frame: Codes, protocol: Protocol) -> Codes:
@@ -149,8 +145,3 @@ def _crop(frame: Codes, protocol: Protocol) -> Codes:
         frame = frame[..., left : left + protocol.width]
     height, width = (side // protocol.scale * protocol.scale for side in frame.shape[-2:])
     return frame[..., :height, :width]
-
-
-def _to_codes(image: Tensor) -> Codes:
-    codes: Codes = image.round().clamp(0, 255).byte().numpy()
-    return codes
