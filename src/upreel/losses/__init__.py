@@ -9,6 +9,7 @@ from torch import Tensor
 
 from upreel.errors import ConfigError
 from upreel.losses.adversarial import Adversarial
+from upreel.losses.perceptual import Perceptual
 from upreel.losses.pixels import charbonnier, frequency, huber, l1, mse, rmse, total_variation
 from upreel.losses.seen import Seen
 from upreel.losses.sequences import FlowWeighted, PingPong, WarpConsistency
@@ -37,6 +38,7 @@ LOSSES: dict[str, Loss] = {
 
 TERMS: dict[str, Callable[..., Term]] = {
     "adversarial": Adversarial,
+    "perceptual": Perceptual,
     "flow-weighted": FlowWeighted,
     "warp": WarpConsistency,
     "ping-pong": PingPong,

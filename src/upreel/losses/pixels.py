@@ -85,7 +85,7 @@ def frequency(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 def total_variation(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """Twice the mean squared difference of neighbours, over rows and over columns.
 
-    The truth is not looked at. Source: iSeeBetter (Chadha et al. 2020), as its authors' code has it.
+    The truth is not looked at. Source: iSeeBetter (Chadha et al. 2020), as in its authors' code.
     """
     rows = (output[..., 1:, :] - output[..., :-1, :]).square()
     columns = (output[..., 1:] - output[..., :-1]).square()

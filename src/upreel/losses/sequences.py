@@ -17,7 +17,9 @@ from upreel.ops.warp import warp
 
 @dataclass(frozen=True, slots=True)
 class FlowWeighted:
-    """Charbonnier where what moves counts more: `1 + gain * min(speed / reach, 1)`, with a mean of 1.
+    """Charbonnier where what moves counts more.
+
+    A pixel counts `1 + gain * min(speed / reach, 1)`, divided by the mean of its frame.
 
     Attributes:
         gain: how much more a fast pixel counts.
@@ -95,7 +97,8 @@ class PingPong:
         frames = seen.output.shape[1]
         if frames < 3 or frames % 2 == 0:
             raise UsageError(
-                f"the loss 'ping-pong' expects a mirrored sequence of 3, 5, ... frames, found {frames}"
+                f"the loss 'ping-pong' expects a mirrored sequence of 3, 5, ... frames, "
+                f"found {frames}"
             )
         half = frames // 2
         return (seen.output[:, :half] - seen.output[:, half + 1 :].flip(1)).abs().mean()
