@@ -32,6 +32,10 @@ def evaluate(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print every score of every frame, for spreadsheets.")
     ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Also write a report with plots and pictures: one file, for a browser."),
+    ] = None,
     cached: Annotated[
         bool,
         typer.Option(
@@ -58,6 +62,10 @@ def evaluate(
     found = find_protocol(protocol, scale)
     upscalers = {name: load(name, scale) for name in models}
     report = score(upscalers, found, data, results=Results() if cached else None)
+    if html is not None:
+        from upreel.evaluation.html.exhibits import write_report
+
+        write_report(report, upscalers, found, data, html)
     if as_json:
         typer.echo(report.to_json())
     elif as_csv:
