@@ -39,6 +39,7 @@ def test_shapes_and_ranges() -> None:
     batch = make_sampler().batch(1, 1, size=5, frames=3, crop=16)
     assert batch.low.shape == (5, 3, 1, 16, 16)
     assert batch.high.shape == (5, 3, 1, 64, 64)
+    assert batch.flow is not None
     assert batch.flow.shape == (5, 3, 2, 2, 16, 16)
     assert {tensor.dtype for tensor in (batch.low, batch.high, batch.flow)} == {torch.float32}
     assert 0 <= batch.low.min() < batch.low.max() <= 1
@@ -77,6 +78,7 @@ def test_flow_is_turned_with_the_frames() -> None:
     seen = set()
     for step in range(12):
         batch = sampler.batch(3, step, size=4, frames=3, crop=40)
+        assert batch.flow is not None
         for low_frames, flow in zip(batch.low, batch.flow, strict=True):
             for slot, other in ((0, 0), (1, 2)):
                 moved = warp(low_frames[other][None], flow[1, slot][None])

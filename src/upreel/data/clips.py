@@ -117,11 +117,12 @@ def _decode_luma(clip: Clip) -> Iterator[Luma]:
     with Reader(clip.path) as reader:
         full = reader.video.colors.range == "pc"
         for frame in reader:
-            luma = _luma(frame, full=full)
+            luma = luma_of(frame, full=full)
             yield to_8_bits(imresize(luma, 1 / clip.halve) if clip.halve > 1 else luma)
 
 
-def _luma(frame: Frame, *, full: bool) -> Tensor:
+def luma_of(frame: Frame, *, full: bool) -> Tensor:
+    """Luma of a frame, `(H, W)`, in units of the largest code value, limited range."""
     top = 2**frame.layout.bits - 1
     planes: list[Tensor] = [
         torch.from_numpy(plane.astype(np.float32)) / top for plane in frame.planes
