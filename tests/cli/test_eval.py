@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import upreel.evaluation.evaluate
+import upreel.evaluation.html.exhibits
 from upreel.cli import main
 from upreel.evaluation.protocols import Protocol
 from upreel.evaluation.report import ClipScore, Report, Row
@@ -82,3 +83,23 @@ def test_two_models_stand_in_one_csv(capsys: pytest.CaptureFixture[str]) -> None
     assert capsys.readouterr().out.splitlines()[1:] == [
         f"val-bi-y8,4,{name},boat,0,psnr,30.0" for name in ("bicubic", "lanczos")
     ]
+
+
+def test_html_is_written_beside_the_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write_report(
+        report: Report,
+        upscalers: Mapping[str, Upscaler],
+        protocol: Protocol,
+        data: Path,
+        target: Path,
+    ) -> Path:
+        target.write_text(f"{report.protocol} {list(upscalers)} {protocol.name} {data}")
+        return target
+
+    monkeypatch.setattr(upreel.evaluation.html.exhibits, "write_report", write_report)
+    target = tmp_path / "report.html"
+    assert main(["eval", "--model", "bicubic", "--data", "clips", "--html", str(target)]) == 0
+    assert target.read_text() == "val-bi-y8 ['bicubic'] val-bi-y8 clips"
+    assert "30.00" in capsys.readouterr().out
