@@ -99,7 +99,7 @@ def _to_frame(picture: NDArray[np.uint8]) -> av.VideoFrame:
 
 def _to_array(frame: av.VideoFrame, channels: int) -> NDArray[np.uint8]:
     if channels == 3:
-        return frame.to_ndarray(format="rgb24").transpose(2, 0, 1)
+        return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False).transpose(2, 0, 1)
     plane = frame.planes[0]
     rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8)
     return rows.reshape(-1, plane.line_size)[None, : frame.height, : frame.width].copy()

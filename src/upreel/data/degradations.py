@@ -134,10 +134,9 @@ class Encode:
     def apply(self, frames: Frames, scale: int, random: np.random.Generator) -> Frames:
         """See `Step`."""
         codec, crf, preset = (
-            values[int(random.integers(len(values)))]
-            for values in (self.codec, self.crf, self.preset)
+            int(random.integers(len(values))) for values in (self.codec, self.crf, self.preset)
         )
-        settings = CodecSettings(codec, crf, preset)
+        settings = CodecSettings(self.codec[codec], self.crf[crf], self.preset[preset])
         decoded = through_codec(np.stack([to_codes(frame) for frame in frames]), settings)
         return (torch.from_numpy(frame).float() for frame in decoded)
 
