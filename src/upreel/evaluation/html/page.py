@@ -88,7 +88,8 @@ def page(title: str, body: str) -> str:
 def table(header: Sequence[str], rows: Sequence[str]) -> str:
     """A table of rows that are HTML already; the header is not."""
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    return f'<div class="scroll"><table><tr>{heads}</tr>{"".join(rows)}</table></div>'
+    top = f"<tr>{heads}</tr>" if any(header) else ""
+    return f'<div class="scroll"><table>{top}{"".join(rows)}</table></div>'
 
 
 def cells(values: Sequence[str], *, kind: str = "", top: Sequence[int] = ()) -> str:

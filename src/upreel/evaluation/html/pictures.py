@@ -111,7 +111,7 @@ class Gallery:
         if not self._lines:
             return None
         count = len(next(iter(self._lines.values())))
-        each = max(1, min(6, 120 // count))
+        each = max(1, min(12, 120 // count))
         return Exhibit(
             self.title,
             f"the middle row of {count} frames, time runs downwards",
