@@ -34,7 +34,8 @@ class Perceptual:
 
         Args:
             trunk: which network.
-            layers: `conv5_4` is before its ReLU, `relu5_4` after it; the last convolution without it.
+            layers: `conv5_4` is before its ReLU, `relu5_4` after it. The last convolution
+                without it.
             layer_weights: what each layer counts; 1 without it.
             distance: absolute or squared.
             weights: a file; without it, what `upreel models get` fetched.

@@ -78,7 +78,7 @@ def frequency(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
     Source: Cho et al. 2021, "Rethinking coarse-to-fine approach in single image deblurring".
     """
-    spectrum = torch.fft.fft2((output - truth).float(), norm="ortho")
+    spectrum = torch.fft.fft2(output - truth, norm="ortho")
     return over_frames(torch.view_as_real(spectrum).abs().mean(-1), weight)
 
 

@@ -73,7 +73,7 @@ class WarpConsistency:
         size = frames.shape[-2:]
         scale = size[0] / flow.shape[-2]
         large = scale * _enlarge(backward[:, None], size)[:, 0]
-        visible = _enlarge(visible_in_both(backward, forward)[:, None], size)[:, 0]
+        visible = F.interpolate(visible_in_both(backward, forward), size=size, mode="nearest")
         now, before = frames[:, 1:].flatten(0, 1), frames[:, :-1].flatten(0, 1)
         change = (now - warp(before.float(), large)).abs() * visible
         shown = visible.sum((-3, -2, -1)).clamp_min(1) * now.shape[1]
