@@ -85,7 +85,8 @@ class Layer:
         u = np.abs((x - self.center[0] - self.velocity[0] * t) / self.axes[0])
         v = np.abs((y - self.center[1] - self.velocity[1] * t) / self.axes[1])
         distance = ((u**self.power + v**self.power) ** (1 / self.power) - 1) * self.axes.min()
-        return np.clip(0.5 - distance, 0, 1).astype(np.float32)
+        cover: Floats = np.clip(0.5 - distance, 0, 1).astype(np.float32)
+        return cover
 
 
 def draw_scene(size: tuple[int, int], *, seed: int, index: int) -> tuple[Layer, ...]:
