@@ -34,11 +34,13 @@ def test_one_convolution_by_hand() -> None:
 def test_layers_add_up_and_after_the_relu_is_not_before() -> None:
     seen = clips(1)
     before, after, both = (
-        Perceptual(layers=layers, layer_weights=counts, distance="mse", seed=1)(seen).item()
+        Perceptual(trunk="alexnet", layers=layers, layer_weights=counts, distance="mse", seed=1)(
+            seen
+        ).item()
         for layers, counts in (
-            (["conv2_1"], None),
-            (["relu2_1"], None),
-            (["relu2_1", "conv2_1"], [0.5, 2.0]),
+            (["conv2"], None),
+            (["relu2"], None),
+            (["relu2", "conv2"], [0.5, 2.0]),
         )
     )
     assert after < before
@@ -65,4 +67,4 @@ def test_options_that_cannot_be_are_refused() -> None:
     with pytest.raises(UsageError, match=r"layers of vgg16 .* found 'conv5_4'"):
         Perceptual(trunk="vgg16", layers=["conv5_4"], seed=0)
     with pytest.raises(UsageError, match=r"layer_weight for each of 1 layers .* found 2"):
-        Perceptual(layers=["conv1_1"], layer_weights=[1.0, 2.0], seed=0)
+        Perceptual(trunk="alexnet", layers=["conv1"], layer_weights=[1.0, 2.0], seed=0)

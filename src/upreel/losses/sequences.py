@@ -130,7 +130,7 @@ def visible_in_both(backward: Tensor, forward: Tensor) -> Tensor:
 def _enlarge(maps: Tensor, size: torch.Size) -> Tensor:
     """Bring `(B, T, C, h, w)` to a larger size."""
     large = F.interpolate(maps.flatten(0, 1), size=tuple(size), mode="bilinear")
-    return large.unflatten(0, maps.shape[:2])
+    return large.view(*maps.shape[:3], *size)
 
 
 def _demand_two(seen: Seen, loss: str) -> None:

@@ -93,7 +93,7 @@ class Trunk(nn.Module):
         self.check(layers)
         wanted = {self.layers[layer] for layer in layers}
         found: dict[int, Tensor] = {}
-        for place, module in enumerate(self.features[: max(wanted) + 1]):
+        for place, module in enumerate(list(self.features)[: max(wanted) + 1]):
             image = module(image)
             if place in wanted:
                 found[place] = image
