@@ -6,6 +6,7 @@
     ├── MediaError              a file cannot be read as video (ValueError); exit status 1
     │   └── DamagedError        it can be read in part only
     ├── OutputError             the result cannot be written (OSError); exit status 1
+    ├── DownloadError           a file cannot be fetched (OSError); exit status 1
     ├── WeightsError            a file of weights is not what it says (ValueError); exit status 1
     └── NumericError            a network returned values that are not finite (ArithmeticError)
 
@@ -41,6 +42,10 @@ class DamagedError(MediaError):
 
 class OutputError(UpreelError, OSError):
     """The result cannot be written."""
+
+
+class DownloadError(UpreelError, OSError):
+    """A file cannot be fetched, or is not what was published."""
 
 
 class WeightsError(UpreelError, ValueError):

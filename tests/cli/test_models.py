@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
 from upreel.cli import main
 from upreel.cli.models import describe_context, describe_scores
+from upreel.core.download import Progress
 from upreel.models.upscaler import Spec, StateSpec
 from upreel.models.weights import manifest
 
@@ -51,3 +53,25 @@ def test_context_in_words(spec: Spec, words: str) -> None:
 def test_scores_keep_their_protocol() -> None:
     scores = {"val-bi-y8": {"psnr": 31.25, "ssim": 0.875}, "val-codec24-y8": {"psnr": 28.5}}
     assert describe_scores(scores) == "val-bi-y8: psnr 31.25, ssim 0.875\nval-codec24-y8: psnr 28.5"
+
+
+def test_get_tells_the_size_and_prints_the_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fetch(address: str, target: Path, *, sha256: str, progress: Progress) -> Path:
+        assert address.endswith("/vgg19-dcbb9e9d.pth")
+        assert sha256 == "dcbb9e9d"
+        progress(2_000_000, 8_000_000)
+        return target
+
+    monkeypatch.setenv("UPREEL_CACHE", str(tmp_path))
+    monkeypatch.setattr("upreel.models.backbones.download", fetch)
+    assert main(["models", "get", "vgg19"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.strip() == str(tmp_path / "vgg19-dcbb9e9d.pth")
+    assert "vgg19: 8.0 MB, 2.0 MB here already, from https://" in shown.err
+
+
+def test_get_refuses_what_is_not_known(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["models", "get", "resnet"]) == 2
+    assert "expected weights out of vgg16, vgg19, alexnet" in capsys.readouterr().err

@@ -11,10 +11,15 @@ from scipy.ndimage import gaussian_filter
 
 from upreel.data.cache import Packing, find_flow, open_pack, pack
 from upreel.data.clips import Clip
-from upreel.data.degradations import Degradation, degrade
+from upreel.data.degradations import CHAINS, Noise, degrade
 from upreel.errors import MediaError
 
-PACKING = Packing({"bi": Degradation()}, scale=2, frames=4, smallest=16)
+BI = CHAINS["BI"]
+PACKING = Packing({"bi": BI}, scale=2, frames=4, smallest=16)
+
+
+def low_of(high: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    return degrade(high[:, None], BI, scale=scale)[:, 0]
 
 
 @pytest.fixture
@@ -41,7 +46,7 @@ def test_low_frames_belong_to_their_truth(tmp_path: Path, clips: list[Clip]) -> 
     frames = luma(clips[0])
     begin = [b for b in range(4) if np.abs(frames[b : b + 4] - version.high).max() < 0.51]
     assert len(begin) == 1
-    assert np.array_equal(degrade(np.asarray(version.high), Degradation(), scale=2), version.low)
+    assert np.array_equal(low_of(version.high, 2), version.low)
     assert np.array_equal(find_flow(np.asarray(version.low), 2), version.flow)
 
 
@@ -50,7 +55,7 @@ def test_a_side_that_is_no_multiple_of_the_scale_is_cut(tmp_path: Path, clips: l
     list(pack(clips[:1], tmp_path / "cache", packing))
     (version,) = open_pack(clips[:1], tmp_path / "cache", packing)
     assert version.low.shape == (4, 12, 15)
-    expected = degrade(np.asarray(version.high[:, :48, :60]), Degradation(), scale=4)
+    expected = low_of(version.high[:, :48, :60], 4)
     assert np.array_equal(version.low, expected)
 
 
@@ -60,7 +65,7 @@ def test_what_is_there_is_not_made_again(tmp_path: Path, clips: list[Clip]) -> N
     assert list(pack(clips, cache, PACKING)) == []
     (cache / "a.bi-x2.json").unlink()  # as after a crash before the end
     assert list(pack(clips, cache, PACKING)) == ["a.bi-x2"]
-    noisy = replace(PACKING, degradations={"bi": Degradation(noise=(2.0,))})
+    noisy = replace(PACKING, degradations={"bi": (*BI, Noise((2.0,)))})
     assert list(pack(clips, cache, noisy)) == ["a.bi-x2"]
     assert not list(cache.glob("*.partial*"))
 

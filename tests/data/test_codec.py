@@ -5,13 +5,14 @@ import pytest
 from numpy.typing import NDArray
 
 from upreel.data.codec import Codec, CodecSettings, through_codec
+from upreel.errors import UsageError
 
 
 def moving_ramp(frames: int, height: int, width: int) -> NDArray[np.uint8]:
     """Frames that differ in brightness, so that a wrong order shows."""
     x = np.linspace(40, 120, width)[None, None, :]
     clip = x + 12 * np.arange(frames)[:, None, None] + np.zeros((1, height, 1))
-    return clip.astype(np.uint8)
+    return clip.astype(np.uint8)[:, None]
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
@@ -24,7 +25,7 @@ def test_all_frames_come_back_in_order_and_close(codec: Codec, size: tuple[int, 
 
 
 def test_it_is_lossy_more_so_at_a_higher_crf_and_the_same_each_time() -> None:
-    clip = np.random.default_rng(1).integers(16, 236, (3, 48, 64), dtype=np.uint8)
+    clip = np.random.default_rng(1).integers(16, 236, (3, 1, 48, 64), dtype=np.uint8)
     errors = []
     for crf in (0, 20, 32):
         decoded = through_codec(clip, CodecSettings(crf=crf))
@@ -33,3 +34,16 @@ def test_it_is_lossy_more_so_at_a_higher_crf_and_the_same_each_time() -> None:
     assert errors == sorted(errors)
     assert errors[0] == 0  # x264 at CRF 0 of 8 bits is lossless
     assert errors[1] > 0.5
+
+
+def test_colours_come_back() -> None:
+    clip = np.empty((2, 3, 33, 47), np.uint8)
+    clip[:] = np.array([200, 90, 30], np.uint8)[:, None, None]
+    decoded = through_codec(clip, CodecSettings(crf=10))
+    assert decoded.shape == clip.shape
+    assert np.abs(decoded.astype(int) - clip).max() <= 3
+
+
+def test_an_encoder_says_what_it_does_not_take() -> None:
+    with pytest.raises(UsageError, match=r"expected settings that h264 takes, found .*'fastest'"):
+        through_codec(np.zeros((1, 1, 32, 32), np.uint8), CodecSettings(preset="fastest"))

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from tests.training.clips import draw_clip
 from upreel.data.cache import Version, find_flow
-from upreel.data.degradations import Degradation, Reduction, degrade
+from upreel.data.degradations import Reduce, Reduction, degrade
 from upreel.data.samples import Batch, Sampler
 from upreel.errors import UsageError
 from upreel.ops.blur import bd_duf
@@ -16,13 +16,13 @@ from upreel.ops.resize import imresize
 from upreel.ops.warp import warp
 
 
-def make_sampler(reduction: Reduction = "bi", scale: int = 4, *, frames: int = 6) -> Sampler:
+def make_sampler(reduction: Reduction = "BI", scale: int = 4, *, frames: int = 6) -> Sampler:
     versions = []
     for seed in range(3):
         high = draw_clip(seed, frames, (160, 192))
-        low = degrade(high, Degradation(reduction), scale=scale)
+        low = degrade(high[:, None], (Reduce(reduction),), scale=scale)[:, 0]
         versions.append(Version(str(seed), high, low, find_flow(low, 2)))
-    return Sampler(versions, scale=scale, first_phase=reduction == "bd-duf")
+    return Sampler(versions, scale=scale, first_phase=reduction == "BD-DUF")
 
 
 def test_seed_and_step_fix_the_batch() -> None:
@@ -39,12 +39,13 @@ def test_shapes_and_ranges() -> None:
     batch = make_sampler().batch(1, 1, size=5, frames=3, crop=16)
     assert batch.low.shape == (5, 3, 1, 16, 16)
     assert batch.high.shape == (5, 3, 1, 64, 64)
+    assert batch.flow is not None
     assert batch.flow.shape == (5, 3, 2, 2, 16, 16)
     assert {tensor.dtype for tensor in (batch.low, batch.high, batch.flow)} == {torch.float32}
     assert 0 <= batch.low.min() < batch.low.max() <= 1
 
 
-@pytest.mark.parametrize("reduction", ["bi", "bd-duf"])
+@pytest.mark.parametrize("reduction", ["BI", "BD-DUF"])
 @pytest.mark.parametrize("scale", [2, 4])
 def test_however_it_is_turned_the_truth_reduces_to_the_low_frames(
     reduction: Reduction, scale: int
@@ -53,7 +54,7 @@ def test_however_it_is_turned_the_truth_reduces_to_the_low_frames(
     for step in range(8):
         batch = sampler.batch(1, step, size=4, frames=2, crop=20)
         expected = (
-            bd_duf(batch.high, scale) if reduction == "bd-duf" else imresize(batch.high, 1 / scale)
+            bd_duf(batch.high, scale) if reduction == "BD-DUF" else imresize(batch.high, 1 / scale)
         )
         difference = 255 * (batch.low - expected.clamp(0, 1))[..., 5:-5, 5:-5]
         assert difference.abs().max() < 0.51
@@ -77,6 +78,7 @@ def test_flow_is_turned_with_the_frames() -> None:
     seen = set()
     for step in range(12):
         batch = sampler.batch(3, step, size=4, frames=3, crop=40)
+        assert batch.flow is not None
         for low_frames, flow in zip(batch.low, batch.flow, strict=True):
             for slot, other in ((0, 0), (1, 2)):
                 moved = warp(low_frames[other][None], flow[1, slot][None])

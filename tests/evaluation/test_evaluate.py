@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -7,14 +12,18 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
+import upreel.evaluation.evaluate
+from upreel.data.clips import Clip
 from upreel.errors import UsageError
-from upreel.evaluation.evaluate import check_fit, score_clip
-from upreel.evaluation.pairs import Pair
-from upreel.evaluation.protocols import find_protocol
-from upreel.models.bicubic import Bicubic
+from upreel.evaluation.evaluate import check_fit, evaluate, score, score_clip
+from upreel.evaluation.pairs import Pair, read_pair
+from upreel.evaluation.protocols import Protocol, find_protocol
+from upreel.evaluation.results import Results
+from upreel.models.bicubic import Bicubic, Lanczos
 from upreel.models.compact import Compact
 from upreel.models.upscaler import Spec, State, Window
 
+GOLDEN = Path(__file__).parent.parent / "golden"
 PROTOCOL = find_protocol("val-bi-y8", 2)
 
 
@@ -45,9 +54,9 @@ PAIR = Pair("clip", [frame[:, ::2, ::2] for frame in HIGH], HIGH)
 
 def test_the_truth_itself_scores_best() -> None:
     (score,) = score_clip([Replay(HIGH)], PAIR, PROTOCOL)
-    assert score.psnr == float("inf")
-    assert score.ssim == pytest.approx(1)
-    assert score.tof == 0
+    assert score.mean("psnr") == float("inf")
+    assert score.mean("ssim") == pytest.approx(1)
+    assert score.mean("tof") == 0
 
 
 def test_scores_are_means_over_frames_not_of_pooled_errors() -> None:
@@ -59,7 +68,7 @@ def test_scores_are_means_over_frames_not_of_pooled_errors() -> None:
         )
         for high, output in zip(HIGH, outputs, strict=True)
     ]
-    assert score.psnr == pytest.approx(np.mean(expected), abs=1e-3)
+    assert score.mean("psnr") == pytest.approx(np.mean(expected), abs=1e-3)
 
 
 def test_outputs_are_rounded_and_clipped_to_8_bits() -> None:
@@ -67,13 +76,13 @@ def test_outputs_are_rounded_and_clipped_to_8_bits() -> None:
     outputs = [white + 0.3, white - 0.4 / 255]
     pair = Pair("white", [white[:, ::2, ::2]] * 2, [white] * 2)
     (score,) = score_clip([Replay(outputs)], pair, PROTOCOL)
-    assert score.psnr == float("inf")
+    assert score.mean("psnr") == float("inf")
 
 
 def test_things_that_move_elsewhere_show_in_tof_alone() -> None:
     still = [HIGH[0]] * 3
     (moved,) = score_clip([Replay(still)], PAIR, PROTOCOL)
-    assert moved.tof == pytest.approx(2, abs=0.3)
+    assert moved.mean("tof") == pytest.approx(2, abs=0.3)
 
 
 def test_the_border_does_not_count() -> None:
@@ -82,7 +91,7 @@ def test_the_border_does_not_count() -> None:
         output[:, :8] = 0
         output[:, :, -8:] = 1
     (score,) = score_clip([Replay(outputs)], PAIR, PROTOCOL)
-    assert score.psnr == float("inf")
+    assert score.mean("psnr") == float("inf")
 
 
 def test_an_upscaler_that_is_given_twice_runs_once() -> None:
@@ -92,7 +101,125 @@ def test_an_upscaler_that_is_given_twice_runs_once() -> None:
     assert replay.steps == 3
 
 
-@pytest.mark.parametrize("upscaler", [Bicubic(4), Compact(2, color="rgb", channels=4, layers=1)])
-def test_an_upscaler_that_does_not_fit_is_refused(upscaler: Bicubic | Compact) -> None:
-    with pytest.raises(UsageError, match="scores luma at x2, frame by frame, but it gives"):
-        check_fit("it", upscaler, PROTOCOL)
+@pytest.mark.parametrize("spec", [Spec(4, "luma"), Spec(2, "rgb", 2), Spec(2, "rgb", views=2)])
+def test_an_upscaler_that_does_not_fit_is_refused(spec: Spec) -> None:
+    other = Replay([])
+    other.spec = spec
+    with pytest.raises(UsageError, match=r"val-bi-y8 scores x2 with 1 frame.* but it gives"):
+        check_fit("it", other, PROTOCOL)
+
+
+class Count:
+    """An RGB upscaler that makes two frames of each: the grey levels 0, 1, 2, ... of 255."""
+
+    spec = Spec(4, "rgb", rate=2)
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        seen = int(state["seen"]) if state else 0
+        shape = (1, 1, 3, *(side * 4 for side in window.clip.shape[-2:]))
+        frames = [torch.full(shape, level / 255) for level in (seen, seen + 1)]
+        return torch.cat(frames, 1), {"seen": torch.tensor(seen + 2)}
+
+
+def test_frames_that_were_left_out_are_compared_with_what_was_made_for_them() -> None:
+    high = [torch.full((3, 16, 16), level / 255) for level in range(5)]
+    pair = Pair("steps", [frame[:, ::4, ::4] for frame in high[::2]], high)
+    (score,) = score_clip([Count()], pair, find_protocol("stvsr-vid4"))
+    assert score.frames == (0, 1, 2, 3, 4)
+    assert set(score.scores["psnr"]) == {float("inf")}
+
+
+def test_only_the_frames_that_count_are_scored_and_all_are_seen() -> None:
+    frames = [*HIGH, *HIGH]
+    bad = [torch.zeros_like(frame) for frame in frames]
+    pair = Pair("clip", [frame[:, ::2, ::2] for frame in frames], HIGH, (1,))
+    replay = Replay([bad[0], frames[1], *bad[2:]])
+    (score,) = score_clip([replay], pair, PROTOCOL)
+    assert (score.frames, replay.steps, score.steps) == ((1,), 6, 6)
+    assert score.scores["psnr"] == (float("inf"),)
+    assert score.scores["tof"] == ()
+
+
+def test_rows_and_columns_that_are_cropped_do_not_count() -> None:
+    protocol = replace(PROTOCOL, crop=(5, 4, 3, 2), metrics=("psnr",))
+    outputs = [high.clone() for high in HIGH]
+    for output in outputs:
+        output[:, :5], output[:, -3:], output[..., :4], output[..., -2:] = 0, 0, 0, 0
+    (score,) = score_clip([Replay(outputs)], PAIR, protocol)
+    assert score.mean("psnr") == float("inf")
+    for output in outputs:
+        output[:, 5] = 0
+    (score,) = score_clip([Replay(outputs)], PAIR, protocol)
+    assert score.mean("psnr") < 40
+
+
+def write_clips(folder: Path, *names: str) -> Path:
+    for seed, name in enumerate(names):
+        (folder / name).mkdir(parents=True)
+        image = np.random.default_rng(seed).integers(0, 256, (32, 40, 3), np.uint8)
+        cv2.imwrite(str(folder / name / "0.png"), image)
+    return folder
+
+
+def test_a_run_that_broke_off_goes_on_with_its_clip(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = write_clips(tmp_path / "data", "a", "b", "c")
+    results, read = Results(tmp_path / "kept"), []
+
+    def stop_at(last: str) -> Callable[[Clip, Protocol], Pair]:
+        def read_once(clip: Clip, protocol: Protocol) -> Pair:
+            read.append(clip.name)
+            if clip.name == last:
+                raise KeyboardInterrupt
+            return read_pair(clip, protocol)
+
+        return read_once
+
+    protocol = replace(PROTOCOL, crop=(0, 0, 0, 0))
+    upscalers = {"filter": Bicubic(2), "other": Lanczos(2)}
+    monkeypatch.setattr(upreel.evaluation.evaluate, "read_pair", stop_at("b"))
+    with pytest.raises(KeyboardInterrupt):
+        score(upscalers, protocol, data, results=results)
+    monkeypatch.setattr(upreel.evaluation.evaluate, "read_pair", stop_at("never"))
+    resumed = score(upscalers, protocol, data, results=results)
+    assert read == ["a", "b", "b", "c"]
+    fresh = score(upscalers, protocol, data)
+    assert [row.means for row in resumed.rows] == [row.means for row in fresh.rows]
+    read.clear()
+    again = score({"renamed": Bicubic(2)}, protocol, data, results=results)
+    assert not read
+    assert again["renamed"].clips == resumed["filter"].clips
+
+
+@pytest.mark.parametrize("protocol", ["vid4-bi-y", "reds4-bi-rgb"])
+def test_luma_and_rgb_networks_stand_in_one_table(tmp_path: Path, protocol: str) -> None:
+    data = write_clips(tmp_path, "a")
+    compact = Compact(4, color="rgb", channels=4, layers=1)
+    report = evaluate({"compact": compact}, find_protocol(protocol), data)
+    assert report.rows[0].name == "bicubic"
+    assert 0 < report["compact"].psnr < 40
+    assert "BasicVSR++" in [entry.method for entry in report.published]
+
+
+class Given(Replay):
+    """The same for RGB at x4."""
+
+    spec = Spec(4, "rgb")
+
+
+@pytest.mark.parametrize(("name", "key"), [("vid4-bi-y", "y"), ("reds4-bi-rgb", "rgb")])
+@pytest.mark.parametrize("crop", [0, 4])
+@pytest.mark.parametrize("kind", ["noise", "blur", "shift"])
+def test_scores_are_those_of_basicsr(kind: str, crop: int, name: str, key: str) -> None:
+    with np.load(GOLDEN / "psnr_ssim.npz") as golden:
+        truth, output = (
+            torch.from_numpy(golden[f"in_{image}"]).permute(2, 0, 1).float() / 255
+            for image in ("gt", kind)
+        )
+        expected = [
+            float(golden[f"out_{metric}_{kind}_crop{crop}_{key}"]) for metric in ("psnr", "ssim")
+        ]
+    protocol = replace(find_protocol(name), crop=(crop,) * 4)
+    (found,) = score_clip([Given([output])], Pair("a", [truth[:, ::4, ::4]], [truth]), protocol)
+    assert [found.mean("psnr"), found.mean("ssim")] == pytest.approx(expected, abs=1e-4)

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from tests.video.media import decoded, write_video
 from upreel.data.clips import Clip
-from upreel.evaluation.pairs import read_pair
+from upreel.errors import MediaError
+from upreel.evaluation.pairs import pillow_bicubic, read_pair, select
 from upreel.evaluation.protocols import find_protocol
 
 BD = "val-bd-duf-y8"
@@ -105,3 +106,80 @@ def test_the_codec_is_x264_at_crf_24(tmp_path: Path) -> None:
         expected = [picture.to_ndarray()[:32] for picture in source.decode(video=0)]
     for frame, array in zip(lossy.low, expected, strict=True):
         assert np.array_equal(codes_of(frame), array)
+
+
+def pillow_by_hand(image: NDArray[np.uint8], size: int) -> NDArray[np.float64]:
+    """Columns of an image, reduced: a kernel that is cut off at the border and has a sum of 1."""
+    stretch = image.shape[-1] / size
+    out = np.zeros((*image.shape[:-1], size))
+    for index in range(size):
+        centre = (index + 0.5) * stretch
+        first, last = max(round(centre - 2 * stretch), 0), round(centre + 2 * stretch)
+        at = np.arange(first, min(last, image.shape[-1]))
+        x = np.abs((at + 0.5 - centre) / stretch)
+        weights = np.where(
+            x < 1, 1.5 * x**3 - 2.5 * x**2 + 1, np.where(x < 2, -0.5 * (x - 1) * (x - 2) ** 2, 0)
+        )
+        out[..., index] = image[..., at] @ (weights / weights.sum())
+    return np.clip(np.floor(out + 0.5), 0, 255)
+
+
+def test_pillows_bicubic_is_cut_off_at_the_border() -> None:
+    image = codes(5, 3, 24, 32)
+    wide = pillow_by_hand(image, 8).astype(np.uint8)
+    expected = pillow_by_hand(wide.swapaxes(1, 2), 6).swapaxes(1, 2)
+    found = pillow_bicubic(image, (6, 8)).astype(int)
+    assert np.abs(found - expected).max() <= 1
+    assert (found != expected).mean() < 0.02
+
+
+@pytest.mark.parametrize(("frames", "scored"), [(37, 33), (30, 27), (45, 42), (43, 39)])
+def test_ristns_script_keeps_three_frames_of_each_window(frames: int, scored: int) -> None:
+    assert select(frames, find_protocol("ristn-script")) == tuple(range(scored))
+
+
+def test_frames_that_count() -> None:
+    assert select(7, find_protocol("vimeo90k-t")) == (3,)
+    assert select(7, find_protocol("stvsr-vid4")) == tuple(range(7))
+    assert select(34, find_protocol("stvsr-vid4")) == tuple(range(33))  # nothing follows the 33rd
+    assert select(41, find_protocol("vid4-bi-y")) == tuple(range(41))
+
+
+def write_rgb(folder: Path, clip: NDArray[np.uint8]) -> Clip:
+    folder.mkdir()
+    for index, frame in enumerate(clip):
+        cv2.imwrite(str(folder / f"{index}.png"), frame.transpose(1, 2, 0)[..., ::-1])
+    return Clip("clip", folder)
+
+
+def test_rgb_is_that_of_the_images_and_reduced_as_such(tmp_path: Path) -> None:
+    rgb = codes(6, 2, 3, 40, 48)
+    clip = write_rgb(tmp_path / "a", rgb)
+    pair = read_pair(clip, find_protocol("reds4-bi-rgb"))
+    assert np.array_equal((pair.high[1] * 255).round().byte().numpy(), rgb[1])
+    assert pair.low[0].shape == (3, 10, 12)
+    shifted = read_pair(clip, find_protocol("vid4-bd-y")).low[0]
+    offsets = np.arange(-6, 7)
+    kernel = np.exp(-(offsets**2) / (2 * 1.6**2))
+    blurred = rgb[0].astype(np.float64)
+    for axis in (1, 2):
+        blurred = correlate1d(blurred, kernel / kernel.sum(), axis=axis, mode="mirror")
+    assert np.abs(shifted.numpy() * 255 - blurred[:, ::4, ::4]).max() <= 0.51
+
+
+def test_a_septuplet_is_mirrored_and_its_middle_counts(tmp_path: Path) -> None:
+    pair = read_pair(write_rgb(tmp_path / "a", codes(7, 7, 3, 16, 16)), find_protocol("vimeo90k-t"))
+    assert (len(pair.low), len(pair.high), pair.scored) == (14, 7, (3,))
+    assert np.array_equal(pair.low[0], pair.low[13])
+
+
+def test_ristns_clips_are_cut_around_their_middle(tmp_path: Path) -> None:
+    rgb = codes(8, 9, 3, 16, 720)
+    pair = read_pair(write_rgb(tmp_path / "a", rgb), find_protocol("ristn-script"))
+    assert np.array_equal((pair.high[0] * 255).round().byte().numpy(), rgb[2, ..., 8:712])
+
+
+def test_too_few_frames_are_said(tmp_path: Path) -> None:
+    clip = write_rgb(tmp_path / "a", codes(9, 4, 3, 16, 16))
+    with pytest.raises(MediaError, match="clip has too few frames for ristn-script"):
+        read_pair(clip, find_protocol("ristn-script"))

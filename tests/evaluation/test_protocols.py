@@ -3,12 +3,12 @@ from __future__ import annotations
 import pytest
 
 from upreel.errors import UsageError
-from upreel.evaluation.protocols import find_protocol
+from upreel.evaluation.protocols import PROTOCOLS, find_protocol
 
 
 def test_a_protocol_says_all_that_a_score_depends_on() -> None:
     protocol = find_protocol("val-bd-duf-y8")
-    assert (protocol.scale, protocol.frames, protocol.border) == (4, 15, 8)
+    assert (protocol.scale, protocol.frames, protocol.crop) == (4, 15, (8, 8, 8, 8))
     for word in (
         "val-bd-duf-y8 x4",
         "Gaussian",
@@ -16,9 +16,32 @@ def test_a_protocol_says_all_that_a_score_depends_on() -> None:
         "8 bits",
         "15 frames",
         "border of 8",
+        "11x11",
         "Farneback",
     ):
         assert word in protocol.description
+
+
+def test_no_two_protocols_read_the_same() -> None:
+    said = {p.description.split(": ", 1)[1] + p.data for p in PROTOCOLS.values()}
+    assert len(said) == len(PROTOCOLS)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("vid4-bi-y", ("bicubic reduction", "Y of BT.601", "all frames", "no border")),
+        ("reds4-bi-rgb", ("RGB, 8 bits", "all frames", "no border")),
+        ("vimeo90k-t", ("the middle frame", "reversed")),
+        ("udm10-bd-basicvsr-y", ("12x12", "Y of BT.601")),
+        ("stvsr-vid4", ("every other frame",)),
+        ("rbpn-script", ("Pillow", "RGB, neither rounded", "top, left, bottom, right: 5 5 4 4")),
+        ("ristn-script", ("Pillow", "whole levels", "2 frames dropped", "704", "7x7")),
+    ],
+)
+def test_benchmarks_are_fixed_as_the_field_runs_them(name: str, words: tuple[str, ...]) -> None:
+    for word in words:
+        assert word in find_protocol(name).description
 
 
 @pytest.mark.parametrize(
@@ -34,3 +57,5 @@ def test_unknown_protocols_and_scales_are_refused() -> None:
         find_protocol("vid4")
     with pytest.raises(UsageError, match="2, 3 or 4 as the scale of val-bi-y8, found 8"):
         find_protocol("val-bi-y8", 8)
+    with pytest.raises(UsageError, match="expected 4 as the scale of vid4-bi-y, found 2"):
+        find_protocol("vid4-bi-y", 2)

@@ -1,33 +1,46 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from rich.console import Console
 
-from upreel.errors import UsageError
-from upreel.evaluation.protocols import find_protocol
-from upreel.evaluation.report import ClipScore, Report, Row
+from upreel.errors import MediaError, UsageError
+from upreel.evaluation.report import ClipScore, Published, Report, Row
+
+
+def clip(name: str, psnr: tuple[float, ...], tof: tuple[float, ...] = (1.0,)) -> ClipScore:
+    return ClipScore(name, (3, 4), {"psnr": psnr, "tof": tof}, (64, 48), 0.5, 10, 2**20)
+
 
 REPORT = Report(
-    find_protocol("val-bi-y8"),
+    "val-bi-y8",
+    4,
+    "how it was done",
     (
-        Row("bicubic", (ClipScore("a", 20.0, 0.5, 2.0), ClipScore("b", 40.0, 0.9, 1.0))),
-        Row("swift", (ClipScore("a", 22.5, 0.6, 1.0), ClipScore("b", 41.0, 0.9, 0.5))),
+        Row("bicubic", (clip("a", (10.0, 30.0)), clip("b", (40.0, 40.0)))),
+        Row("swift", (clip("a", (22.5, 22.5)), clip("b", (41.0, math.inf), (0.5,))), "ab12", 9),
     ),
+    (Published("RBPN", "val-bi-y8", {"psnr": 27.12}, "a paper", "Vid4"),),
+    {"torch": "2"},
+    "clips",
+    {"lpips": "no weights"},
 )
+FINITE = Report("val-bi-y8", 4, "how", (REPORT["bicubic"], Row("x", REPORT["bicubic"].clips)))
 
 
-def test_means_are_over_clips() -> None:
+def test_means_are_over_frames_then_clips() -> None:
     row = REPORT["bicubic"]
     assert row.psnr == 30
-    assert row.ssim == pytest.approx(0.7)
-    assert row.tof == 1.5
+    assert row.means == {"psnr": 30.0, "tof": 1.0}
+    assert row.milliseconds == 50
+    assert row.memory == 2**20
 
 
 def test_gains_are_of_the_means() -> None:
-    assert REPORT.gain(REPORT["swift"], "bicubic") == pytest.approx(1.75)
-    assert REPORT.gain(REPORT["swift"], "linear") is None
+    assert FINITE.gain(FINITE["x"], "bicubic") == 0
+    assert FINITE.gain(FINITE["x"], "linear") is None
 
 
 def test_an_unknown_row_is_refused() -> None:
@@ -35,21 +48,40 @@ def test_an_unknown_row_is_refused() -> None:
         REPORT["fast"]
 
 
-def test_the_table_names_the_protocol_and_holds_every_figure() -> None:
+def test_the_table_names_the_protocol_and_what_papers_state() -> None:
     with (console := Console(width=80)).capture() as capture:
         console.print(REPORT.to_table())
     text = capture.get()
-    assert "val-bi-y8 x4" in text
+    for word in (
+        "val-bi-y8 x4",
+        "RBPN (published)",
+        "27.12",
+        "30.00",
+        "22.50",
+        "lpips: no weights",
+    ):
+        assert word in text
     assert max(map(len, text.splitlines())) <= 80
-    for figure in ("22.50", "41.00", "31.75", "0.7500", "+1.75", "0.750"):
-        assert figure in text
 
 
-def test_the_json_names_the_protocol_and_holds_every_figure() -> None:
-    report = json.loads(REPORT.to_json())
-    assert report["protocol"]["name"] == "val-bi-y8"
-    assert report["protocol"]["scale"] == 4
-    swift = report["rows"][1]
-    assert swift["gain_over_bicubic"] == pytest.approx(1.75)
-    assert swift["gain_over_linear"] is None
-    assert swift["clips"][0] == {"clip": "a", "psnr": 22.5, "ssim": 0.6, "tof": 1.0}
+def test_json_is_standard_and_comes_back_as_it_was() -> None:
+    text = REPORT.to_json()
+
+    def refuse(constant: str) -> float:
+        raise AssertionError(f"{constant} is not JSON")
+
+    assert json.loads(text, parse_constant=refuse)["protocol"] == "val-bi-y8"
+    assert Report.from_json(text) == REPORT
+
+
+def test_other_json_is_refused() -> None:
+    with pytest.raises(MediaError, match="the JSON of a report, found something else at protocol"):
+        Report.from_json("{}")
+
+
+def test_csv_has_a_line_for_each_value_under_its_own_frame() -> None:
+    lines = REPORT.to_csv().splitlines()
+    assert lines[0] == "protocol,scale,model,clip,frame,metric,value"
+    assert "val-bi-y8,4,bicubic,a,3,psnr,10.0" in lines
+    assert "val-bi-y8,4,swift,b,4,tof,0.5" in lines  # of the frame and the one before it
+    assert len(lines) == 1 + 2 * 2 * 3

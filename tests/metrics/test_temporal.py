@@ -6,7 +6,8 @@ import torch
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from upreel.metrics import farneback, tof
+from upreel.metrics import Seen, farneback, tof
+from upreel.metrics.temporal import flicker, profile_difference, visible, warping_error
 
 
 def texture(height: int, width: int) -> Tensor:
@@ -52,3 +53,39 @@ def test_an_output_that_jitters_scores_worse_than_one_that_blurs() -> None:
 def test_flows_of_two_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match=r"one size, found \(2, 8, 8\) and \(2, 8, 9\)"):
         tof(torch.zeros(2, 8, 8), torch.zeros(2, 8, 9))
+
+
+def test_a_pure_translation_has_no_warping_error_and_noise_has_its_variance() -> None:
+    first, second = moving(3, 0)
+    assert warping_error(Seen(second, second, (first, first))) == pytest.approx(0, abs=0.1)
+    noisy = second + 0.1
+    seen = Seen(noisy, second, (first, first))
+    assert warping_error(seen, difference=True) == pytest.approx(10, rel=1e-3)
+    assert warping_error(Seen(second, second)) is None
+
+
+def test_what_the_other_frame_does_not_show_is_not_visible() -> None:
+    back = torch.zeros(2, 6, 8)
+    back[0] = 2
+    assert visible(back, -back)[:, :6].all()
+    assert not visible(back, -back)[:, 6:].any()
+    forth = -back
+    forth[:, :, 4:] += 3  # what is here comes from elsewhere
+    assert visible(back, forth)[:, :2].all()
+    assert not visible(back, forth)[:, 2:].any()
+
+
+def test_flicker_is_the_change_that_was_added() -> None:
+    still = torch.full((1, 9, 9), 0.5)
+    up, down = still + 2 / 255, still - 2 / 255
+    assert flicker(Seen(up, still, (down, still))) == pytest.approx(4, abs=1e-4)
+    assert flicker(Seen(up, still, (up, still))) == 0
+    assert flicker(Seen(up, still)) is None
+
+
+def test_the_profile_is_the_middle_row() -> None:
+    truth = torch.zeros(1, 9, 10)
+    output = truth.clone()
+    output[:, 4, :5] = 0.2
+    output[:, 3] = 1
+    assert profile_difference(Seen(output, truth)) == pytest.approx(25.5)

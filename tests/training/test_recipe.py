@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from upreel.data.degradations import Noise, Reduce
 from upreel.errors import ConfigError, UsageError
 from upreel.training.recipe import Stage, read_recipe, recipes
 
@@ -31,13 +32,13 @@ def test_a_run_can_be_repeated_from_what_it_wrote(tmp_path: Path) -> None:
 
 def test_values_can_be_changed() -> None:
     changes = ["optimizer.rate=1e-4", "stages.1.steps=7", "network.init=my.safetensors",
-               "network.arguments.channels = 16", "data.versions.bi.noise=[1.0, 2.0]"]  # fmt: skip
+               "network.arguments.channels = 16", "data.versions.bi=BI+noise(sigma=1|2)"]  # fmt: skip
     recipe = read_recipe(CLEAN, changes)
     assert recipe.optimizer.rate == 1e-4
     assert recipe.stages[1].steps == 7
     assert recipe.network.init == "my.safetensors"
     assert recipe.network.arguments["channels"] == 16
-    assert recipe.data.versions["bi"].noise == (1.0, 2.0)
+    assert recipe.packing.degradations["bi"] == (Reduce("BI"), Noise((1.0, 2.0)))
     whole = read_recipe(CLEAN, ["stages=[{steps=5, batch=1, crop=16, frames=3}]"])
     assert whole.stages == (Stage(steps=5, batch=1, crop=16, frames=3),)
     assert whole.steps == 5
@@ -49,17 +50,17 @@ def test_values_can_be_changed() -> None:
         ("data.frame=3", "unknown key 'frame' in data: did you mean 'frames'"),
         ("optimiser.rate=3", "unknown key 'optimiser' in the recipe: did you mean 'optimizer'"),
         ("stages.1.size=3", "unknown key 'size' in stages.1: it has steps, batch, crop, frames"),
-        ("data.versions.bi.blurr=[1]", "'blurr' in data.versions.bi: did you mean 'blur'"),
+        ("data.versions.bi=blurr+BI", "data.versions: expected steps out of .* found 'blurr'"),
         ("network.names=swift", "did you mean 'name'"),
         ("seed=one", "valid integer at 'seed', found 'one'"),
         ("seed=1.0", "valid integer at 'seed', found 1.0"),
-        ("optimizer.name=sgd", "'adam' or 'muon' at 'optimizer.name', found 'sgd'"),
+        ("optimizer.name=sgd", "'adam', 'adamw' or 'muon' at 'optimizer.name', found 'sgd'"),
         ("optimizer.average=1.0", "less than 1 at 'optimizer.average'"),
-        ("loss=l1", "loss: expected one of charbonnier, rmse, steady-rmse, found 'l1'"),
+        ("losses=[{name='l7'}]", "expected a loss out of adversarial, .* found 'l7'"),
         ("network.name=swif", "network.name: expected one of swift, .* found 'swif'"),
         ("scale=5", "2, 3 or 4 at 'scale', found 5"),
         ("stages=[]", "at least 1 item .* at 'stages'"),
-        ("data={versions={a={reduction='bi'},b={reduction='bd-duf'}}}", "one reduction for all"),
+        ("data={versions={a='BI',b='BD-DUF'}}", "all with or all without BD-DUF"),
         ("stages.9.steps=1", "entry of a list at '9' of 'stages.9.steps'"),
         ("scale.a=1", "expected a table to set 'scale.a' in"),
         ("seed", "expected KEY=VALUE"),

@@ -15,10 +15,12 @@ import typer
 
 from upreel import __version__
 from upreel.cli.bench import bench
+from upreel.cli.compare import compare
 from upreel.cli.console import is_verbose, say, set_up_logging
+from upreel.cli.data import data
 from upreel.cli.doctor import doctor
 from upreel.cli.eval import evaluate
-from upreel.cli.models import models
+from upreel.cli.models import app as models
 from upreel.cli.probe import probe
 from upreel.cli.stopping import STATUS, Terminated, say_stopped, stopping_in_time
 from upreel.cli.train import train
@@ -32,11 +34,13 @@ app = typer.Typer(
 )
 app.command()(upscale)
 app.command()(probe)
-app.command()(models)
+app.add_typer(models, name="models")
 app.command()(doctor)
 app.command("eval")(evaluate)
 app.command()(bench)
+app.command()(compare)
 app.command()(train)
+app.add_typer(data, name="data")
 
 
 def show_version(asked: bool) -> None:

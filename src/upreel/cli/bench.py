@@ -18,6 +18,20 @@ def bench(
     model: Annotated[
         str, typer.Option(help="A name from 'upreel models', or a .safetensors file.")
     ] = "swift:real",
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="Names with commas between them, or 'all': compare quality with speed instead."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Clips that quality is measured on; else the bundled sample alone."),
+    ] = None,
+    protocol: Annotated[str, typer.Option(help="How quality is measured.")] = "val-bi-y8",
+    html: Annotated[
+        Path | None, typer.Option(help="With --models: a file for the plot, .html.")
+    ] = None,
     repetitions: Annotated[int, typer.Option(min=1, help="Runs of each row; medians count.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
     verbose: Verbose = False,
@@ -27,15 +41,40 @@ def bench(
     upreel bench
 
     upreel bench my.mp4 --repetitions 1 --json
+
+    upreel bench --models all --data clips --html front.html
     """
     from importlib.resources import as_file, files
 
     from rich.console import Console
 
+    from upreel.evaluation import pareto
     from upreel.evaluation.bench import bench as measure
     from upreel.evaluation.bench import default_cases, to_json, to_table
+    from upreel.evaluation.html import write
+    from upreel.evaluation.quality import place
 
     with as_file(files("upreel") / "sample" / "sample.mp4") as sample:
+        if models is not None:
+            points, title = place(
+                models,
+                source or sample,
+                data or sample.parent,
+                protocol,
+                repetitions=repetitions,
+                progress=lambda line: typer.echo(line, err=True),
+            )
+            if data is None:
+                title += ", quality on the bundled sample alone (name clips with --data)"
+            if html is not None:
+                write(pareto.to_html(points, title), html)
+            if as_json:
+                typer.echo(pareto.to_json(points, title))
+                return
+            Console().print(pareto.to_table(points, title))
+            for line in pareto.to_lines(points):
+                typer.echo(line)
+            return
         measured = measure(
             default_cases(model),
             source or sample,

@@ -13,7 +13,9 @@ from upreel.cli.console import Verbose
 def evaluate(
     models: Annotated[
         list[str],
-        typer.Argument(metavar="MODEL...", help="Names from 'upreel models', or files of weights."),
+        typer.Option(
+            "--model", help="A name from 'upreel models', or a file of weights; repeatable."
+        ),
     ],
     data: Annotated[
         Path,
@@ -23,27 +25,50 @@ def evaluate(
         ),
     ],
     protocol: Annotated[
-        str, typer.Option(help="val-bi-y8, val-bd-duf-y8 or val-codec24-y8.")
+        str, typer.Option(help="What the scores mean, such as val-bi-y8 or vid4-bi-y.")
     ] = "val-bi-y8",
     scale: Annotated[int, typer.Option(help="2, 3 or 4.")] = 4,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    as_csv: Annotated[
+        bool, typer.Option("--csv", help="Print every score of every frame, for spreadsheets.")
+    ] = False,
+    html: Annotated[
+        Path | None,
+        typer.Option(help="Also write a report with plots and pictures: one file, for a browser."),
+    ] = None,
+    cached: Annotated[
+        bool,
+        typer.Option(
+            "--cache/--no-cache", help="Take scores from earlier runs where nothing has changed."
+        ),
+    ] = True,
     verbose: Verbose = False,
 ) -> None:
-    """Score models on clips, beside bicubic and the best linear filter.
+    """Score models on clips, beside bicubic, the best linear filter, and what papers state.
 
-    upreel eval swift:clean --data clips
+    A run that was stopped goes on with the clip that it had come to.
 
-    upreel eval swift:bd --data clips --protocol val-bd-duf-y8
+    upreel eval --model swift:clean --model lanczos --data clips
+
+    upreel eval --model swift:bd --data Vid4 --protocol vid4-bd-y
     """
     from rich.console import Console
 
     from upreel.evaluation.evaluate import evaluate as score
     from upreel.evaluation.protocols import find_protocol
+    from upreel.evaluation.results import Results
     from upreel.models.weights import load
 
+    found = find_protocol(protocol, scale)
     upscalers = {name: load(name, scale) for name in models}
-    report = score(upscalers, find_protocol(protocol, scale), data)
+    report = score(upscalers, found, data, results=Results() if cached else None)
+    if html is not None:
+        from upreel.evaluation.html.exhibits import write_report
+
+        write_report(report, upscalers, found, data, html)
     if as_json:
         typer.echo(report.to_json())
+    elif as_csv:
+        typer.echo(report.to_csv(), nl=False)
     else:
         Console().print(report.to_table())

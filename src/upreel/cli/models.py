@@ -1,4 +1,4 @@
-"""`upreel models`: the networks and weights that ship."""
+"""`upreel models`: the networks and weights that ship, and those of others to fetch."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ if TYPE_CHECKING:
     from upreel.models.weights import Weights
 
 
+app = typer.Typer()
+
+
+@app.callback(invoke_without_command=True)
 def models(
+    context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
     verbose: Verbose = False,
 ) -> None:
@@ -22,6 +27,8 @@ def models(
 
     A name goes to --model: upreel upscale in.mp4 out.mp4 --model swift:clean
     """
+    if context.invoked_subcommand is not None:
+        return
     from rich.console import Console
     from rich.table import Table
 
@@ -50,6 +57,33 @@ def models(
         )
     table.caption = "What each was trained on, and its recipe: upreel models --json"
     Console().print(table)
+
+
+@app.command()
+def get(
+    name: Annotated[str, typer.Argument(help="vgg16, vgg19 or alexnet.")],
+    verbose: Verbose = False,
+) -> None:
+    """Fetch weights of others, for perceptual losses and metrics; what breaks off is resumed."""
+    from upreel.cli.console import say
+    from upreel.models.backbones import find_backbone
+    from upreel.models.backbones import get as fetch
+
+    backbone = find_backbone(name)
+    shown = -1
+
+    def show(done: int, total: int | None) -> None:
+        nonlocal shown
+        if shown < 0:
+            size = "of a size that is not told" if total is None else f"{total / 1e6:.1f} MB"
+            say(f"{name}: {size}, {done / 1e6:.1f} MB here already, from {backbone.address}")
+            say(backbone.licence)
+        if total and done * 10 // total > shown:
+            shown = done * 10 // total
+            say(f"{done / 1e6:.1f} MB, {100 * done // total} %")
+        shown = max(shown, 0)
+
+    typer.echo(fetch(name, progress=show))
 
 
 def read_spec(weights: Weights) -> Spec:

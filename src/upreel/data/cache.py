@@ -14,7 +14,7 @@ import json
 import logging
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -23,13 +23,13 @@ from numpy.typing import NDArray
 
 from upreel.core.files import PendingFile
 from upreel.data.clips import Clip, read_luma
-from upreel.data.degradations import Degradation, Luma, degrade
+from upreel.data.degradations import Chain, Luma, degrade
 from upreel.errors import MediaError
 from upreel.ops.flow import dis_flow
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 """Of the files; to be raised when flow or low frames are made in another way."""
 LONGEST = 1000
 """Frames of a clip that are read; a version may choose among them."""
@@ -65,7 +65,7 @@ class Packing:
         smallest: clips whose low frames have a shorter side are left out.
     """
 
-    degradations: Mapping[str, Degradation]
+    degradations: Mapping[str, Chain]
     scale: int
     strides: int = 2
     frames: int = LONGEST
@@ -106,20 +106,20 @@ def pack(clips: Iterable[Clip], cache: Path, packing: Packing) -> Iterator[str]:
                 yield stem.name
 
 
-def _write_version(stem: Path, high: Luma, degradation: Degradation, packing: Packing) -> bool:
+def _write_version(stem: Path, high: Luma, degradation: Chain, packing: Packing) -> bool:
     """Make a version, unless it is there and was made in the same way."""
     random = np.random.default_rng(zlib.crc32(stem.name.encode()))
     begin = int(random.integers(max(0, len(high) - packing.frames) + 1))
     end = min(begin + packing.frames, len(high))
-    made_by = {**asdict(degradation), "begin": begin, "end": end, "strides": packing.strides}
-    made_by["format"] = FORMAT
+    made_by = {"format": FORMAT, "chain": repr(degradation), "begin": begin, "end": end}
+    made_by["strides"] = packing.strides
     note, text = stem.with_name(f"{stem.name}.json"), json.dumps(made_by)
     if note.exists() and note.read_text() == text:
         return False
     note.unlink(missing_ok=True)
     height, width = (side // packing.scale * packing.scale for side in high.shape[1:])
     seen = np.asarray(high[begin:end, :height, :width])
-    low = degrade(seen, degradation, scale=packing.scale, key=stem.name)
+    low = degrade(seen[:, None], degradation, scale=packing.scale, key=stem.name)[:, 0]
     _write(stem.with_name(f"{stem.name}.npy"), low)
     _write(stem.with_name(f"{stem.name}.flow.npy"), find_flow(low, packing.strides))
     note.write_text(text)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from upreel.data.camera import pan
+from upreel.data.datasets import index
 from upreel.data.degradations import Luma
 from upreel.errors import MediaError
 from upreel.ops.color import code_range, rgb_to_ycbcr
@@ -26,7 +27,7 @@ INDEX = "index.tsv"
 PATHS = 2
 """How many camera paths are made over each photograph."""
 
-Split = Literal["train", "val"]
+Split = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,13 @@ def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> lis
     Raises:
         MediaError: there are none.
     """
-    if (data / INDEX).is_file():
+    if (data / index.NAME).is_file():
+        read = index.read_index(data)
+        clips = [
+            Clip(entry.name, data / entry.path, credit=f"{read.licence}, {read.page}")
+            for entry in index.select(read.clips, split)
+        ]
+    elif (data / INDEX).is_file():
         clips = list(_read_index(data, split, stills=stills))
     else:
         folder = data / split if has_splits(data) else data
@@ -78,7 +85,9 @@ def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> lis
 
 def has_splits(data: Path) -> bool:
     """Whether a folder tells clips for training from clips for validation."""
-    return (data / INDEX).is_file() or all((data / name).is_dir() for name in ("train", "val"))
+    return any((data / name).is_file() for name in (INDEX, index.NAME)) or all(
+        (data / name).is_dir() for name in ("train", "val")
+    )
 
 
 def _read_index(data: Path, split: Split, *, stills: bool) -> Iterator[Clip]:
@@ -117,11 +126,12 @@ def _decode_luma(clip: Clip) -> Iterator[Luma]:
     with Reader(clip.path) as reader:
         full = reader.video.colors.range == "pc"
         for frame in reader:
-            luma = _luma(frame, full=full)
+            luma = luma_of(frame, full=full)
             yield to_8_bits(imresize(luma, 1 / clip.halve) if clip.halve > 1 else luma)
 
 
-def _luma(frame: Frame, *, full: bool) -> Tensor:
+def luma_of(frame: Frame, *, full: bool) -> Tensor:
+    """Luma of a frame, `(H, W)`, in units of the largest code value, limited range."""
     top = 2**frame.layout.bits - 1
     planes: list[Tensor] = [
         torch.from_numpy(plane.astype(np.float32)) / top for plane in frame.planes

@@ -1,4 +1,4 @@
-"""What a lossy video codec does to a clip: encode and decode luma in memory."""
+"""What a lossy video codec does to a clip: encode and decode it in memory."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from upreel.errors import UsageError
+
 Codec = Literal["h264", "h265"]
 
-_ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265"}
+ENCODERS: dict[Codec, str] = {"h264": "libx264", "h265": "libx265"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +38,42 @@ class CodecSettings:
 def through_codec(
     clip: NDArray[np.uint8], settings: CodecSettings | None = None
 ) -> NDArray[np.uint8]:
-    """Encode luma as 4:2:0 video with grey chroma and decode it again.
+    """Encode a clip as 4:2:0 video and decode it again.
 
     Args:
-        clip: `(T, H, W)`, 8 bits; odd sizes are extended by their last row and column.
+        clip: `(T, C, H, W)`, 8 bits: luma, which gets grey chroma, or RGB, which is converted by
+            BT.601; odd sizes are extended by their last row and column.
         settings: `CodecSettings()` if not given. One thread, so that the result is the same
             everywhere.
 
     Returns:
-        `(T, H, W)`, 8 bits, in display order.
+        `(T, C, H, W)`, 8 bits, in display order.
+
+    Raises:
+        UsageError: the encoder refuses the settings.
     """
     settings = settings or CodecSettings()
-    frames, height, width = clip.shape
-    even = np.pad(clip, ((0, 0), (0, height % 2), (0, width % 2)), "edge")
+    frames, channels, height, width = clip.shape
+    even = np.pad(clip, ((0, 0), (0, 0), (0, height % 2), (0, width % 2)), "edge")
     buffer = io.BytesIO()
-    _encode(even, buffer, settings)
+    try:
+        _encode(even, buffer, settings)
+    except av.FFmpegError as error:
+        raise UsageError(
+            f"expected settings that {settings.codec} takes, found {settings}: {error.strerror}"
+        ) from error
     buffer.seek(0)
     with av.open(buffer, "r") as source:
-        planes = [_luma(frame) for frame in source.decode(video=0)]
-    if len(planes) != frames:
-        raise RuntimeError(f"expected {frames} frames back from the codec, found {len(planes)}")
-    return np.stack(planes)[:, :height, :width].copy()
+        decoded = [_to_array(frame, channels) for frame in source.decode(video=0)]
+    if len(decoded) != frames:
+        raise RuntimeError(f"expected {frames} frames back from the codec, found {len(decoded)}")
+    return np.stack(decoded)[..., :height, :width].copy()
 
 
 def _encode(clip: NDArray[np.uint8], buffer: io.BytesIO, settings: CodecSettings) -> None:
-    _, height, width = clip.shape
+    height, width = clip.shape[-2:]
     with av.open(buffer, "w", format="mp4") as target:
-        stream = target.add_stream(_ENCODERS[settings.codec], rate=settings.fps)
+        stream = target.add_stream(ENCODERS[settings.codec], rate=settings.fps)
         assert isinstance(stream, VideoStream)  # the name of a video encoder gives nothing else
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         options: dict[str, object] = {"crf": str(settings.crf), "preset": settings.preset}
@@ -70,15 +81,25 @@ def _encode(clip: NDArray[np.uint8], buffer: io.BytesIO, settings: CodecSettings
             options["x265-params"] = "pools=none:frame-threads=1:log-level=none"
         stream.options = options
         stream.codec_context.thread_count = 1
-        chroma = np.full((height // 2, width), 128, np.uint8)
-        for index, luma in enumerate(clip):
-            frame = av.VideoFrame.from_ndarray(np.vstack((luma, chroma)), format="yuv420p")
+        for index, picture in enumerate(clip):
+            frame = _to_frame(picture)
             frame.pts = index
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
 
 
-def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
+def _to_frame(picture: NDArray[np.uint8]) -> av.VideoFrame:
+    _, height, width = picture.shape
+    if len(picture) == 3:
+        rgb = np.ascontiguousarray(picture.transpose(1, 2, 0))
+        return av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="yuv420p")
+    chroma = np.full((height // 2, width), 128, np.uint8)
+    return av.VideoFrame.from_ndarray(np.vstack((picture[0], chroma)), format="yuv420p")
+
+
+def _to_array(frame: av.VideoFrame, channels: int) -> NDArray[np.uint8]:
+    if channels == 3:
+        return frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False).transpose(2, 0, 1)
     plane = frame.planes[0]
     rows: NDArray[np.uint8] = np.frombuffer(memoryview(plane), np.uint8)
-    return rows.reshape(-1, plane.line_size)[: frame.height, : frame.width].copy()
+    return rows.reshape(-1, plane.line_size)[None, : frame.height, : frame.width].copy()

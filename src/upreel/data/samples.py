@@ -23,12 +23,12 @@ class Batch:
         low: `(B, T, 1, h, w)`, float32, 0..1.
         high: `(B, T, 1, h * scale, w * scale)`.
         flow: `(B, T, 2, 2, h, w)`: to the frame before and after, x then y, in low pixels; beyond
-            the ends of the sequence it has no meaning.
+            the ends of the sequence it has no meaning; `None` where nobody asked for it.
     """
 
     low: Tensor
     high: Tensor
-    flow: Tensor
+    flow: Tensor | None
 
 
 class Sampler:

@@ -9,7 +9,12 @@ from upreel.models.weights import load, names
 
 
 def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
-    """Bicubic, the same moved to where the samples lie, and the best linear filter if one ships."""
+    """Bicubic, the same moved to where the samples lie, and the best linear filter if one ships.
+
+    None where frames have to be made between those that are given: no filter does that.
+    """
+    if protocol.rate != 1:
+        return {}
     bicubic = Bicubic(protocol.scale)
     found: dict[str, Upscaler] = {"bicubic": bicubic, "bicubic aligned": bicubic}
     if protocol.phase:
@@ -21,4 +26,5 @@ def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
 
 def linear_name(protocol: Protocol) -> str:
     """The name under which the linear filter for a protocol ships."""
-    return f"linear:{protocol.name.split('-')[1]}"
+    short = {"BI": "bi", "PIL": "bi", "BD-DUF": "bd", "codec24": "codec24"}
+    return f"linear:{short.get(protocol.degradation, protocol.degradation)}"

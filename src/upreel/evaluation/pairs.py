@@ -2,17 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import overload
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from upreel.data.clips import Clip, read_luma
-from upreel.data.degradations import Luma, degrade
+from upreel.data.degradations import CHAINS, Codes, degrade, to_codes
+from upreel.errors import MediaError
 from upreel.evaluation.protocols import Protocol
+from upreel.inference.planes import Coding, PlaneConverter
+from upreel.ops.resize import imresize
+from upreel.video.reader import Reader
+
+
+class Frames(Sequence[Tensor]):
+    """Frames `(C, H, W)` in 0..1 that are kept as 8 bits until they are asked for."""
+
+    def __init__(self, codes: Codes) -> None:
+        """Keep `(T, C, H, W)`."""
+        self.codes = codes
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @overload
+    def __getitem__(self, index: int) -> Tensor: ...
+    @overload
+    def __getitem__(self, index: slice) -> Frames: ...
+    def __getitem__(self, index: int | slice) -> Tensor | Frames:
+        if isinstance(index, slice):
+            return Frames(self.codes[index])
+        return torch.from_numpy(self.codes[index]).float() / 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,31 +47,101 @@ class Pair:
 
     Attributes:
         name: of the clip.
-        low: frames `(1, H, W)`, luma, multiples of 1/255 in 0..1.
-        high: as many frames `(1, H * scale, W * scale)`.
+        low: frames `(C, H, W)`, multiples of 1/255 in 0..1; one channel of luma, or RGB.
+        high: the truth, `(C, H * scale, W * scale)`: what the upscaler's first frames are
+            compared with.
+        scored: which frames of `high` count; all if not given.
     """
 
     name: str
     low: Sequence[Tensor]
     high: Sequence[Tensor]
+    scored: tuple[int, ...] | None = None
 
 
 def read_pair(clip: Clip, protocol: Protocol) -> Pair:
     """Read the frames of a clip that count, and make the low ones of them.
 
     Raises:
+        MediaError: the clip cannot be read, or has too few frames.
+    """
+    source = read_rgb(clip) if protocol.colors != "luma" else (y[None] for y in read_luma(clip))
+    frames = [_crop(frame, protocol) for frame in islice(source, protocol.frames)]
+    frames = frames[protocol.trim : len(frames) - protocol.trim]
+    scored = select(len(frames), protocol)
+    if not scored:
+        raise MediaError(f"{clip.name} has too few frames for {protocol.name}; leave it out")
+    high = np.stack(frames)
+    low = reduce(high[:: protocol.rate], protocol)
+    if protocol.mirror:
+        low = np.concatenate((low, low[::-1]))
+    return Pair(clip.name, Frames(low), Frames(high), scored)
+
+
+def select(length: int, protocol: Protocol) -> tuple[int, ...]:
+    """Which of the frames of a clip are scored, by their numbers from 0."""
+    if protocol.selection == "middle":
+        return (length // 2,) if length else ()
+    if protocol.selection == "windows":
+        windows = -(-(length // 5 * 5 - 3) // 3)
+        return tuple(range(max(windows, 0) * 3))
+    # Between the last frame that is given and the end, nothing can be made.
+    return tuple(range(length if protocol.rate == 1 else length - 1 + length % 2))
+
+
+def read_rgb(clip: Clip) -> Iterator[Codes]:
+    """Read the frames of a clip: RGB `(3, H, W)`, 8 bits.
+
+    Raises:
         MediaError: the clip cannot be read.
     """
-    frames = islice(read_luma(clip), protocol.frames)
-    high = np.stack([_crop(frame, protocol.scale) for frame in frames])
-    low = degrade(high, protocol.degradation, scale=protocol.scale)
-    return Pair(clip.name, _to_tensors(low), _to_tensors(high))
+    with Reader(clip.path) as reader:
+        converter: PlaneConverter | None = None
+        for frame in reader:
+            height, width = frame.planes[0].shape
+            if converter is None:
+                coding = Coding.of(frame.layout, reader.video.colors, height)
+                size = (width, height)
+                converter = PlaneConverter(
+                    coding, coding, color="rgb", source_size=size, size=size, target_size=size
+                )
+            rgb = converter.low(frame)
+            reduced = imresize(rgb, 1 / clip.halve) if clip.halve > 1 else rgb
+            yield to_codes(reduced * 255)
 
 
-def _crop(frame: Luma, scale: int) -> Luma:
-    height, width = (side // scale * scale for side in frame.shape)
-    return frame[:height, :width]
+def reduce(high: Codes, protocol: Protocol) -> Codes:
+    """Make the low frames of a protocol.
+
+    Args:
+        high: `(T, C, H, W)`, 8 bits; sizes are multiples of the scale.
+        protocol: how.
+
+    Returns:
+        `(T, C, H / scale, W / scale)`, 8 bits.
+    """
+    if protocol.degradation == "PIL":
+        size = (high.shape[-2] // protocol.scale, high.shape[-1] // protocol.scale)
+        return np.stack([pillow_bicubic(frame, size) for frame in high])
+    return degrade(high, CHAINS[protocol.degradation], scale=protocol.scale)
 
 
-def _to_tensors(clip: Luma) -> list[Tensor]:
-    return [torch.from_numpy(frame)[None].float() / 255 for frame in clip]
+def pillow_bicubic(frame: Codes, size: tuple[int, int]) -> Codes:
+    """Reduce `(C, H, W)` to `size` (height, width) as Pillow's `BICUBIC` does.
+
+    a = -0.5, widened by the reduction; the kernel is cut off at the border, not mirrored; rounded
+    to 8 bits after the columns and again after the rows.
+    """
+    image = torch.from_numpy(np.ascontiguousarray(frame)).float()[None]
+    for axis_size in ((frame.shape[-2], size[1]), size):
+        image = F.interpolate(image, axis_size, mode="bicubic", antialias=True)
+        image = (image + 0.5).floor().clamp(0, 255)
+    return to_codes(image[0])
+
+
+def _crop(frame: Codes, protocol: Protocol) -> Codes:
+    if protocol.width is not None and frame.shape[-1] > protocol.width:
+        left = (frame.shape[-1] - protocol.width) // 2
+        frame = frame[..., left : left + protocol.width]
+    height, width = (side // protocol.scale * protocol.scale for side in frame.shape[-2:])
+    return frame[..., :height, :width]

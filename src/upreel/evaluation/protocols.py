@@ -2,60 +2,154 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from upreel.data.degradations import Degradation
 from upreel.errors import UsageError
 
-_DEGRADATIONS: dict[str, tuple[Degradation, str]] = {
-    "val-bi-y8": (Degradation("bi"), "antialiased bicubic reduction"),
-    "val-bd-duf-y8": (
-        Degradation("bd-duf"),
-        "Gaussian blur (sigma 0.4 x scale) sampled from the first pixel",
-    ),
-    "val-codec24-y8": (
-        Degradation("bi", codec="h264", crf=(24, 24), presets=("medium",)),
-        "antialiased bicubic reduction, then H.264 (x264, medium, CRF 24)",
-    ),
+Degraded = Literal["BI", "BD-DUF", "BD-BasicVSR", "codec24", "PIL"]
+"""How low frames are made: the names of `data.degradations`, and Pillow's bicubic."""
+
+WORDINGS: dict[Degraded, str] = {
+    "BI": "antialiased bicubic reduction",
+    "BD-DUF": "Gaussian blur (sigma 0.4 x scale, 13x13) sampled from the first pixel",
+    "BD-BasicVSR": "Gaussian blur (sigma 1.6, 12x12) sampled at the middle of each block",
+    "codec24": "antialiased bicubic reduction, then H.264 (x264, medium, CRF 24)",
+    "PIL": "antialiased bicubic reduction as Pillow does it",
 }
+
+Colors = Literal["luma", "y", "rgb"]
+"""What is read and scored: `luma` is a video's own Y plane, read, reduced and scored alone; `y` is
+RGB, read and reduced as such, of which Y of BT.601 in studio range is scored; `rgb` is all of it.
+"""
+
+Levels = Literal["rounded", "truncated", "unrounded"]
+"""Results before scoring: rounded to 8 bits; that, and then Y cut down to whole levels; or as they
+are, neither rounded nor clipped."""
+
+Selection = Literal["all", "middle", "windows"]
+"""Frames that are scored: all; the middle one; or those that RISTN's script writes, the first three
+of each window of five."""
 
 
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """All that a score depends on beside the upscaler and the clips.
 
-    Luma in studio range; low frames and results rounded to 8 bits; PSNR, SSIM and tOF of each
-    frame (pair), mean over a clip, then over clips.
+    Each score is a mean over the frames of a clip, then over clips.
 
     Attributes:
         name: with which every score is printed.
-        degradation: how low frames are made.
-        wording: the same for people.
+        degradation: how low frames are made; they are 8 bits.
         scale: by how much they are smaller.
-        frames: how many of each clip count, from its start.
-        border: pixels on each side of the truth that do not count.
+        colors: what is scored.
+        levels: whether results are rounded first.
+        frames: how many frames of each clip are read, from its start; `None` for all.
+        trim: frames dropped at each end of a clip, before anything else.
+        width: to which wider frames are cut, around their middle; `None` for not at all.
+        selection: of the frames that are read, those that are scored.
+        mirror: whether a clip is followed by itself reversed, for networks that want long ones.
+        rate: 2 where every other frame is left out and has to be made.
+        crop: rows and columns of the truth that do not count: top, left, bottom, right.
+        window: of SSIM: a Gaussian of 11x11 with sigma 1.5, or 7x7 with equal weights.
+        metrics: what is measured.
+        data: the benchmark, for people.
     """
 
     name: str
-    degradation: Degradation
-    wording: str
-    scale: int
-    frames: int = 15
-    border: int = 8
+    degradation: Degraded
+    scale: int = 4
+    colors: Colors = "y"
+    levels: Levels = "rounded"
+    frames: int | None = None
+    trim: int = 0
+    width: int | None = None
+    selection: Selection = "all"
+    mirror: bool = False
+    rate: Literal[1, 2] = 1
+    crop: tuple[int, int, int, int] = (0, 0, 0, 0)
+    window: Literal["gaussian11", "uniform7"] = "gaussian11"
+    metrics: tuple[str, ...] = ("psnr", "ssim", "tof")
+    data: str = "any clips"
 
     @property
     def phase(self) -> float:
         """Where low samples lie in their blocks: the argument of `Bicubic` that is aligned."""
-        return (1 - self.scale) / 2 if self.degradation.reduction == "bd-duf" else 0.0
+        return (1 - self.scale) / 2 if self.degradation == "BD-DUF" else 0.0
 
     @property
     def description(self) -> str:
         """The protocol in one line."""
-        return (
-            f"{self.name} x{self.scale}: {self.wording}; luma, 8 bits, "
-            f"first {self.frames} frames, border of {self.border} ignored, "
-            "mean of frames, then of clips; tOF by Farneback flow"
+        return "; ".join(
+            (
+                f"{self.name} x{self.scale}: {WORDINGS[self.degradation]}",
+                *self._scored(),
+                "mean of frames, then of clips",
+                *(("tOF by Farneback flow",) if "tof" in self.metrics else ()),
+            )
         )
+
+    def _scored(self) -> list[str]:
+        colors = {
+            "luma": "luma",
+            "y": "Y of BT.601 in studio range, of RGB",
+            "rgb": "RGB",
+        }[self.colors]
+        levels = {
+            "rounded": "8 bits",
+            "truncated": "8 bits, Y cut to whole levels",
+            "unrounded": "neither rounded nor clipped",
+        }[self.levels]
+        first = "all frames" if self.frames is None else f"first {self.frames} frames"
+        frames = {
+            "all": first,
+            "middle": "the middle frame",
+            "windows": "the first three frames of each window of five",
+        }[self.selection]
+        said = [f"{colors}, {levels}", frames]
+        if self.trim:
+            said.append(f"{self.trim} frames dropped at each end")
+        if self.width is not None:
+            said.append(f"cut to a width of {self.width}")
+        if self.mirror:
+            said.append("followed by the clip reversed")
+        if self.rate == 2:
+            said.append("every other frame is made anew")
+        if len(set(self.crop)) == 1:
+            said.append(f"border of {self.crop[0]} ignored" if self.crop[0] else "no border")
+        else:
+            said.append("ignored at top, left, bottom, right: {} {} {} {}".format(*self.crop))
+        said.append({"gaussian11": "SSIM 11x11 Gaussian", "uniform7": "SSIM 7x7"}[self.window])
+        return said
+
+
+_FIDELITY = ("psnr", "ssim")
+_LISTED = (
+    Protocol("val-bi-y8", "BI", colors="luma", frames=15, crop=(8, 8, 8, 8)),
+    Protocol("val-bd-duf-y8", "BD-DUF", colors="luma", frames=15, crop=(8, 8, 8, 8)),
+    Protocol("val-codec24-y8", "codec24", colors="luma", frames=15, crop=(8, 8, 8, 8)),
+    Protocol("vid4-bi-y", "BI", data="Vid4"),
+    Protocol("vid4-bd-y", "BD-DUF", data="Vid4"),
+    Protocol("vid4-bd-basicvsr-y", "BD-BasicVSR", data="Vid4"),
+    Protocol("reds4-bi-rgb", "BI", colors="rgb", data="REDS4"),
+    Protocol(
+        "vimeo90k-t", "BI", selection="middle", mirror=True, metrics=_FIDELITY, data="Vimeo-90K-T"
+    ),
+    Protocol("udm10-bd-y", "BD-DUF", data="UDM10"),
+    Protocol("udm10-bd-basicvsr-y", "BD-BasicVSR", data="UDM10"),
+    Protocol("spmcs-bi-y", "BI", data="SPMCS"),
+    Protocol("stvsr-vid4", "BI", rate=2, metrics=_FIDELITY, data="Vid4"),
+    Protocol("stvsr-vimeo", "BI", rate=2, metrics=_FIDELITY, data="Vimeo-90K-T"),
+    Protocol(
+        "rbpn-script", "PIL", colors="rgb", levels="unrounded", crop=(5, 5, 4, 4),
+        metrics=_FIDELITY, data="Vid4",
+    ),
+    Protocol(
+        "ristn-script", "PIL", levels="truncated", trim=2, width=704, selection="windows",
+        window="uniform7", metrics=_FIDELITY, data="Vid4",
+    ),
+)  # fmt: skip
+PROTOCOLS = {protocol.name: protocol for protocol in _LISTED}
 
 
 def find_protocol(name: str, scale: int = 4) -> Protocol:
@@ -64,8 +158,10 @@ def find_protocol(name: str, scale: int = 4) -> Protocol:
     Raises:
         UsageError: there is no such protocol, or it has no such scale.
     """
-    if name not in _DEGRADATIONS:
-        raise UsageError(f"expected a protocol out of {', '.join(_DEGRADATIONS)}, found {name!r}")
-    if scale not in (2, 3, 4):
-        raise UsageError(f"expected 2, 3 or 4 as the scale of {name}, found {scale}")
-    return Protocol(name, *_DEGRADATIONS[name], scale)
+    if name not in PROTOCOLS:
+        raise UsageError(f"expected a protocol out of {', '.join(PROTOCOLS)}, found {name!r}")
+    scales = (2, 3, 4) if name.startswith("val-") else (4,)
+    if scale not in scales:
+        expected = "2, 3 or 4" if len(scales) > 1 else "4"
+        raise UsageError(f"expected {expected} as the scale of {name}, found {scale}")
+    return replace(PROTOCOLS[name], scale=scale)

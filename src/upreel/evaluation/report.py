@@ -1,74 +1,146 @@
-"""What an evaluation found, and how it is shown."""
+"""What an evaluation found: every score of every frame, and tables of them."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+import csv
+import io
+from dataclasses import dataclass, field
 from statistics import fmean
+from typing import ClassVar
 
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 from rich import box
 from rich.console import Group
 from rich.table import Table
 
-from upreel.errors import UsageError
-from upreel.evaluation.protocols import Protocol
+from upreel.errors import MediaError, UsageError
+
+DIGITS = {"psnr": 2, "ssim": 4, "tof": 3}
+"""How many digits of a metric are printed; three of any other."""
+UNITS = {"psnr": "PSNR", "ssim": "SSIM", "tof": "tOF"}
+"""How a metric is headed; its own name otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClipScore:
-    """Scores of one clip: means over its frames.
+    """Scores of one upscaler on one clip.
 
     Attributes:
         clip: its name.
-        psnr: dB.
-        ssim: 0..1.
-        tof: pixels; zero for a clip of one frame.
+        frames: which frames of the clip were scored, by their numbers from 0.
+        scores: for each metric one value for each of `frames`. A metric that looks at a frame and
+            the one before has none for the first: its values belong to the last frames.
+        size: width and height of the enlarged frames.
+        seconds: that the network took for all frames of the clip, without reading and scoring.
+        steps: frames that went through the network in that time.
+        memory: peak memory of the process meanwhile, bytes; 0 where the system does not tell.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="strings")
+
     clip: str
-    psnr: float
-    ssim: float
-    tof: float
+    frames: tuple[int, ...]
+    scores: dict[str, tuple[float, ...]]
+    size: tuple[int, int] = (0, 0)
+    seconds: float = field(default=0.0, compare=False)  # no two runs agree on these
+    steps: int = 0
+    memory: int = field(default=0, compare=False)
+
+    def mean(self, metric: str) -> float:
+        """The mean over frames; 0 where a clip is too short to have a value."""
+        values = self.scores[metric]
+        return fmean(values) if values else 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """Scores of one upscaler."""
+    """Scores of one upscaler on all clips.
+
+    Attributes:
+        name: as it was asked for.
+        clips: in the order of the report.
+        weights: SHA-256 of what the upscaler computes with; empty where it is not known.
+        parameters: how many numbers that are.
+    """
 
     name: str
     clips: tuple[ClipScore, ...]
+    weights: str = ""
+    parameters: int = 0
+
+    def mean(self, metric: str) -> float:
+        """Mean of frames, then of clips."""
+        return fmean(clip.mean(metric) for clip in self.clips)
 
     @property
     def psnr(self) -> float:
         """Mean over clips, dB."""
-        return fmean(clip.psnr for clip in self.clips)
-
-    @property
-    def ssim(self) -> float:
-        """Mean over clips."""
-        return fmean(clip.ssim for clip in self.clips)
-
-    @property
-    def tof(self) -> float:
-        """Mean over clips, pixels."""
-        return fmean(clip.tof for clip in self.clips)
+        return self.mean("psnr")
 
     @property
     def means(self) -> dict[str, float]:
-        """The three means, rounded as they are printed."""
+        """The mean of each metric, rounded as it is printed."""
         return {
-            "psnr": round(self.psnr, 2),
-            "ssim": round(self.ssim, 4),
-            "tof": round(self.tof, 3),
+            metric: round(self.mean(metric), DIGITS.get(metric, 3))
+            for metric in self.clips[0].scores
         }
+
+    @property
+    def milliseconds(self) -> float:
+        """That the network took for a frame; 0 where it was not measured."""
+        steps = sum(clip.steps for clip in self.clips)
+        return 1000 * sum(clip.seconds for clip in self.clips) / steps if steps else 0.0
+
+    @property
+    def memory(self) -> int:
+        """Peak memory of the process, bytes; 0 where it is not known."""
+        return max(clip.memory for clip in self.clips)
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a paper states of a method under the same protocol.
+
+    Attributes:
+        method: its name in the field.
+        protocol: the name of ours that it was scored under.
+        scores: means, by metric.
+        source: paper and table, or whatever else says so.
+        data: the benchmark that it was scored on.
+    """
+
+    method: str
+    protocol: str
+    scores: dict[str, float]
+    source: str
+    data: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Scores of several upscalers on the same clips under one protocol."""
+    """Scores of several upscalers on the same clips under one protocol.
 
-    protocol: Protocol
+    Attributes:
+        protocol: its name, printed with every score.
+        scale: how many times larger.
+        description: all that the protocol fixes, in one line.
+        rows: one for each upscaler.
+        published: what papers state under the same protocol.
+        versions: of Upreel, its code, torch and whatever else made the scores.
+        data: the name or folder of the clips.
+        unavailable: why a metric of the protocol has no values, by its name.
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="strings")
+
+    protocol: str
+    scale: int
+    description: str
     rows: tuple[Row, ...]
+    published: tuple[Published, ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+    data: str = ""
+    unavailable: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> Row:
         """The row of one upscaler."""
@@ -78,50 +150,97 @@ class Report:
         names = ", ".join(row.name for row in self.rows)
         raise UsageError(f"expected a row out of {names}, found {name!r}")
 
+    @property
+    def title(self) -> str:
+        """The protocol and its scale, as they stand beside every score."""
+        return f"{self.protocol} x{self.scale}"
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The metrics that have values."""
+        return tuple(self.rows[0].clips[0].scores)
+
     def gain(self, row: Row, over: str) -> float | None:
         """By how many dB a row is above another; `None` where the report does not have that."""
         names = [other.name for other in self.rows]
         return row.psnr - self[over].psnr if over in names else None
 
     def to_json(self) -> str:
-        """The whole report, for machines."""
-        rows = [
-            {
-                "name": row.name,
-                "psnr": row.psnr,
-                "ssim": row.ssim,
-                "tof": row.tof,
-                "gain_over_bicubic": self.gain(row, "bicubic"),
-                "gain_over_linear": self.gain(row, "linear"),
-                "clips": [asdict(clip) for clip in row.clips],
-            }
-            for row in self.rows
-        ]
-        return json.dumps({"protocol": asdict(self.protocol), "rows": rows}, indent=2)
+        """The whole report, for machines; infinity is the string `Infinity`."""
+        return _ADAPTER.dump_json(self, indent=2).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> Report:
+        """Read what `to_json` wrote.
+
+        Raises:
+            MediaError: it is something else.
+        """
+        try:
+            return _ADAPTER.validate_json(text)
+        except ValidationError as error:
+            problem = error.errors()[0]
+            where = ".".join(str(part) for part in problem["loc"]) or "its start"
+            raise MediaError(
+                f"expected the JSON of a report, found something else at {where}: {problem['msg']}"
+            ) from error
+
+    def to_csv(self) -> str:
+        """One line for each model, clip, frame and metric, for spreadsheets."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(("protocol", "scale", "model", "clip", "frame", "metric", "value"))
+        for row in self.rows:
+            for clip in row.clips:
+                for metric, values in clip.scores.items():
+                    for frame, value in zip(
+                        clip.frames[len(clip.frames) - len(values) :], values, strict=True
+                    ):
+                        writer.writerow(
+                            (self.protocol, self.scale, row.name, clip.clip, frame, metric, value)
+                        )
+        return text.getvalue()
 
     def to_table(self) -> Group:
-        """The whole report, for people: the means of each row, then PSNR clip by clip."""
-        return Group(self.protocol.description, self._means(), self._clips())
+        """The whole report, for people: means, what papers state, then PSNR clip by clip."""
+        notes = [f"{metric}: {why}" for metric, why in self.unavailable.items()]
+        if self.published:
+            notes.append(f"Published figures are for {self.published[0].data}.")
+        return Group(self.description, *notes, self._means(), self._clips())
 
     def _means(self) -> Table:
-        table = Table("", box=box.SIMPLE)
-        for column in ("PSNR", "SSIM", "over bicubic", "over linear", "tOF"):
-            table.add_column(column, justify="right")
+        table = Table(box=box.SIMPLE)
+        table.add_column(self.title, no_wrap=True)
+        gains = [over for over in ("bicubic", "linear") if over in {row.name for row in self.rows}]
+        headers = [UNITS.get(metric, metric) for metric in self.metrics]
+        for header in (*headers, *(f"over {over}" for over in gains), "ms"):
+            table.add_column(header, justify="right")
         for row in self.rows:
-            gains = [self.gain(row, over) for over in ("bicubic", "linear")]
             table.add_row(
                 row.name,
-                f"{row.psnr:.2f}",
-                f"{row.ssim:.4f}",
-                *("" if gain is None else f"{gain:+.2f}" for gain in gains),
-                f"{row.tof:.3f}",
+                *(_show(metric, row.mean(metric)) for metric in self.metrics),
+                *(f"{self.gain(row, over):+.2f}" for over in gains),
+                f"{row.milliseconds:.1f}" if row.milliseconds else "",
             )
+        for entry in self.published:
+            cells = (
+                _show(metric, entry.scores[metric]) if metric in entry.scores else ""
+                for metric in self.metrics
+            )
+            table.add_row(f"{entry.method} (published)", *cells, *("" for _ in gains), "")
         return table
 
     def _clips(self) -> Table:
-        table = Table("PSNR", box=box.SIMPLE)
+        table = Table(f"PSNR, {self.title}", box=box.SIMPLE)
         for row in self.rows:
             table.add_column(row.name, justify="right")
         for scores in zip(*(row.clips for row in self.rows), strict=True):
-            table.add_row(scores[0].clip, *(f"{score.psnr:.2f}" for score in scores))
+            table.add_row(scores[0].clip, *(f"{score.mean('psnr'):.2f}" for score in scores))
         return table
+
+
+def _show(metric: str, value: float) -> str:
+    return f"{value:.{DIGITS.get(metric, 3)}f}"
+
+
+_ADAPTER = TypeAdapter(Report)

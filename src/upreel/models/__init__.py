@@ -16,6 +16,7 @@ ZOO = {
     "swift": "upreel.models.swift:Swift",
     "compact": "upreel.models.compact:Compact",
     "bicubic": "upreel.models.bicubic:Bicubic",
+    "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",
 }
 

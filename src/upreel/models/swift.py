@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upreel.models.bicubic import cubic_kernel
+from upreel.models.bicubic import interpolation_kernel
 from upreel.models.linear import mirror
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.warp import bilinear_taps, gather_blocks, sum_rows
@@ -193,7 +193,7 @@ def _rows(image: Tensor) -> Tensor:
 
 def _filters(scale: int, phase: float) -> Tensor:
     """Bicubic interpolation for each output phase, and a high pass: `(scale**2 + 1, 1, K, K)`."""
-    cubic = cubic_kernel(scale, phase=phase)
+    cubic = interpolation_kernel(scale, phase=phase)
     size = cubic.shape[-1]
     high_pass = torch.zeros(1, 1, size, size)
     middle = slice(size // 2 - 2, size // 2 + 3)

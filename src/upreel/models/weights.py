@@ -19,11 +19,14 @@ from torch import Tensor, nn
 
 from upreel.errors import UsageError, WeightsError
 from upreel.models import upscaler_class
-from upreel.models.bicubic import Bicubic
+from upreel.models.bicubic import Bicubic, Lanczos
 from upreel.models.upscaler import Upscaler
 
 MANIFEST = "manifest.json"
 _HEADER_KEY = "upreel"
+
+FILTERS: dict[str, type[Bicubic] | type[Lanczos]] = {"bicubic": Bicubic, "lanczos": Lanczos}
+"""Models that need no weights."""
 
 Argument = int | float | str | bool
 """A JSON value that a network's constructor takes."""
@@ -150,7 +153,7 @@ def write_manifest(directory: Path | None = None) -> Path:
 
 def names() -> Mapping[str, tuple[int, ...]]:
     """The models that a user can ask for by name, each with its scales."""
-    scales: dict[str, set[int]] = {"bicubic": {2, 3, 4}}
+    scales: dict[str, set[int]] = {name: {2, 3, 4} for name in FILTERS}
     for weights in manifest():
         scales.setdefault(weights.provenance.name, set()).add(weights.provenance.scale)
     return {name: tuple(sorted(found)) for name, found in scales.items()}
@@ -197,8 +200,8 @@ def load(
             f"expected a scale out of {', '.join(map(str, scales_of(model)))} for {model}, "
             f"found {scale}"
         )
-    if model == "bicubic":
-        return Bicubic(scale)
+    if model in FILTERS:
+        return FILTERS[model](scale)
     path = Path(model) if _is_file(model) else _shipped(_full_name(model), scale)
     return build(path, device=device, dtype=dtype)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -30,6 +32,28 @@ def gaussian_blur(image: Tensor, sigma: float) -> Tensor:
     reach = max(1, round(4 * sigma))
     kernel = gaussian_kernel(sigma, 2 * reach + 1, device=image.device).to(image.dtype)
     return _separable(image, kernel, pad=(reach, reach), stride=1, border="symmetric")
+
+
+def slanted_blur(image: Tensor, sigmas: tuple[float, float], angle: float) -> Tensor:
+    """Blur the last two axes with an elliptic Gaussian, cut at four sigma; mirrored border.
+
+    Args:
+        image: `(C, H, W)`, float.
+        sigmas: along the first and the second axis of the ellipse, in pixels, above zero.
+        angle: of the first axis, radians from the rows, downwards (y points down).
+    """
+    reach = max(1, round(4 * max(sigmas)))
+    offset = torch.arange(-reach, reach + 1, dtype=torch.float64, device=image.device)
+    y, x = offset[:, None], offset[None]
+    along = x * math.cos(angle) + y * math.sin(angle)
+    across = y * math.cos(angle) - x * math.sin(angle)
+    kernel = torch.exp(-0.5 * ((along / sigmas[0]) ** 2 + (across / sigmas[1]) ** 2))
+    kernel = (kernel / kernel.sum()).to(image.dtype)
+    for axis in (-2, -1):
+        size = image.shape[axis]
+        at = torch.arange(-reach, size + reach, device=image.device)
+        image = image.index_select(axis, _inside(at, size, "symmetric"))
+    return F.conv2d(image[:, None], kernel[None, None])[:, 0]
 
 
 def bd_duf(image: Tensor, scale: int = 4) -> Tensor:

@@ -34,7 +34,6 @@ def export(
     Raises:
         OutputError: the disk is full.
     """
-    network_name, _, flavour = recipe.name.partition(":")
     provenance = Provenance(
         network=recipe.network.name,
         arguments={"scale": recipe.scale, **recipe.network.arguments},
@@ -45,10 +44,16 @@ def export(
         commit=find_commit(),
         scores=dict(scores or {}),
     )
-    stem = "-".join(filter(None, (network_name, f"x{recipe.scale}", flavour)))
-    with PendingFile(out / f"{stem}.safetensors", overwrite=True) as pending:
+    with PendingFile(weights_path(recipe, out), overwrite=True) as pending:
         save(pending.path, network, provenance)
         return pending.commit()
+
+
+def weights_path(recipe: Recipe, out: Path) -> Path:
+    """Where the weights of a run are written: `OUT/swift-x4-clean.safetensors`."""
+    network, _, flavour = recipe.name.partition(":")
+    stem = "-".join(filter(None, (network, f"x{recipe.scale}", flavour)))
+    return out / f"{stem}.safetensors"
 
 
 def credit(clips: Sequence[Clip], more: str) -> str:

@@ -1,13 +1,18 @@
-"""Optimisers: Adam, and Muon for the weights of hidden layers."""
+"""Optimisers: Adam, AdamW, and Muon for the weights of hidden layers."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-OptimizerName = Literal["adam", "muon"]
+from upreel.errors import UsageError
+
+OptimizerName = Literal["adam", "adamw", "muon"]
+
+Group = dict[str, object]
 
 _BETAS = (0.9, 0.99)
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
@@ -25,8 +30,10 @@ class Muon(torch.optim.Optimizer):
     "Muon is scalable for LLM training".
     """
 
-    def __init__(self, weights: list[nn.Parameter], rate: float, *, momentum: float = 0.95) -> None:
-        """Take the weights, each of two or more axes."""
+    def __init__(
+        self, weights: Iterable[nn.Parameter] | list[Group], rate: float, *, momentum: float = 0.95
+    ) -> None:
+        """Take the weights, each of two or more axes, or groups of such."""
         super().__init__(weights, {"lr": rate})
         self.momentum = momentum
 
@@ -61,15 +68,50 @@ def orthogonalize(matrix: Tensor) -> Tensor:
 
 
 def make_optimizers(
-    network: nn.Module, name: OptimizerName, rate: float
+    network: nn.Module,
+    name: OptimizerName,
+    rate: float,
+    *,
+    decay: float = 0.0,
+    factors: Mapping[str, float] | None = None,
 ) -> list[torch.optim.Optimizer]:
     """Make what moves the parameters of a network, each of them once.
 
     Muon gets the weights of all convolutions but the last one, which makes the output; Adam gets
     everything else.
+
+    Args:
+        network: whose parameters.
+        name: `adam`, `adamw`, or `muon`.
+        rate: the learning rate.
+        decay: of weights; only `adamw` does it.
+        factors: what the rate is multiplied by for parameters whose name begins so, such as
+            `{"flow.": 0.125}`; the first that fits counts. Groups keep theirs as `factor`.
+
+    Raises:
+        UsageError: a beginning fits no parameter.
     """
-    parameters = list(network.parameters())
-    hidden = [p for p in parameters if p.ndim == 4][:-1] if name == "muon" else []
-    rest = [p for p in parameters if not any(p is taken for taken in hidden)]
-    adam = torch.optim.Adam(rest, lr=rate, betas=_BETAS)
-    return [Muon(hidden, rate), adam] if hidden else [adam]
+    factors = factors or {}
+    named = dict(network.named_parameters())
+    for prefix in factors:
+        if not any(key.startswith(prefix) for key in named):
+            raise UsageError(
+                f"expected the beginning of a parameter's name in optimizer.factors, found "
+                f"{prefix!r}; the network has {', '.join(sorted({k.split('.')[0] for k in named}))}"
+            )
+    convolutions = [key for key, value in named.items() if value.ndim == 4]
+    hidden = set(convolutions[:-1]) if name == "muon" else set()
+    groups: tuple[list[Group], list[Group]] = ([], [])
+    for prefix in (*factors, ""):
+        factor = factors.get(prefix, 1.0)
+        for taken, chosen in zip(groups, (hidden, set(named) - hidden), strict=True):
+            keys = [key for key in named if key in chosen and key.startswith(prefix)]
+            if keys:
+                taken.append({"params": [named[key] for key in keys], "factor": factor})
+        named = {key: value for key, value in named.items() if not key.startswith(prefix)}
+    made: list[torch.optim.Optimizer] = [Muon(groups[0], rate)] if groups[0] else []
+    if name == "adamw":
+        made.append(torch.optim.AdamW(groups[1], lr=rate, betas=_BETAS, weight_decay=decay))
+    elif groups[1]:
+        made.append(torch.optim.Adam(groups[1], lr=rate, betas=_BETAS))
+    return made

@@ -10,18 +10,25 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from upreel.core.files import reason
 from upreel.data.cache import LONGEST, Packing
-from upreel.data.codec import Codec
-from upreel.data.degradations import Degradation, Reduction
+from upreel.data.degradations import parse_chain, samples_first
 from upreel.errors import ConfigError
 from upreel.evaluation.protocols import Protocol, find_protocol
-from upreel.losses import LOSSES
+from upreel.losses import Option, make_loss
 from upreel.models import ZOO
 from upreel.models.weights import Argument
 from upreel.training.optim import OptimizerName
+from upreel.training.schedule import Shape
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0)]
@@ -53,32 +60,26 @@ class Network(Table):
         return _one_of(ZOO, name)
 
 
-class Version(Table):
-    """One way to make low frames: see `Degradation`."""
-
-    reduction: Reduction = "bi"
-    blur: tuple[float, ...] = (0.0,)
-    noise: tuple[float, ...] = (0.0,)
-    plain: float = 0.0
-    codec: Codec | None = None
-    crf: tuple[int, int] = (24, 24)
-    presets: tuple[str, ...] = ("medium",)
-
-
 class Data(Table):
-    """What is seen: see `Packing`."""
+    """What is seen: see `Packing`.
+
+    Attributes:
+        strides: temporal strides with flow.
+        frames: of a version at most.
+        versions: chains as text, such as `BI+codec(crf=18..28)`: see `data.degradations`.
+    """
 
     strides: Positive = 2
     frames: Positive = LONGEST
-    versions: Annotated[dict[str, Version], Field(min_length=1)]
+    versions: Annotated[dict[str, str], Field(min_length=1)]
 
     @field_validator("versions")
     @classmethod
-    def _alike(cls, versions: dict[str, Version]) -> dict[str, Version]:
-        if len({version.reduction for version in versions.values()}) > 1:
+    def _alike(cls, versions: dict[str, str]) -> dict[str, str]:
+        if len({samples_first(parse_chain(text)) for text in versions.values()}) > 1:
             raise ValueError(
-                "expected one reduction for all versions, found several: their low samples lie in "
-                "different places"
+                "expected versions all with or all without BD-DUF, found both: their low samples "
+                "lie in different places"
             )
         return versions
 
@@ -97,6 +98,12 @@ class Optimizer(Table):
 
     Attributes:
         name: which optimiser.
+        schedule: how the rate falls; see `rate_at`.
+        at: steps of the schedule.
+        factor: what the rate is multiplied by at these.
+        factors: what it is multiplied by for parameters whose name begins so: `{"flow." = 0.125}`.
+        decay: of weights, for `adamw`.
+        accumulate: parts that a batch is cut into, one after the other, to save memory.
         rate: its greatest learning rate.
         final_rate: its last one.
         warm_up: steps until the rate is reached.
@@ -105,11 +112,39 @@ class Optimizer(Table):
     """
 
     name: OptimizerName = "muon"
+    schedule: Shape = "cosine"
+    at: tuple[Positive, ...] = ()
+    factor: Rate = 0.5
+    factors: dict[str, Rate] = {}
+    decay: Rate = 0.0
+    accumulate: Positive = 1
     rate: Rate
     final_rate: Rate = 1e-5
     warm_up: Annotated[int, Field(ge=0)] = 100
     clip: Rate = 0.5
     average: Annotated[float, Field(ge=0, lt=1)] = 0.999
+
+    @model_validator(mode="after")
+    def _has_steps(self) -> Optimizer:
+        if self.schedule != "cosine" and not self.at:
+            raise ValueError(f"expected steps in 'at' for the schedule {self.schedule}, found none")
+        if list(self.at) != sorted(set(self.at)):
+            raise ValueError(f"expected rising steps in 'at', found {list(self.at)}")
+        return self
+
+
+class Loss(Table):
+    """A part of what is minimised.
+
+    Attributes:
+        name: in `upreel.losses`.
+        weight: what it counts.
+        options: its own, such as `{eps = 1e-3}`.
+    """
+
+    name: str
+    weight: Rate = 1.0
+    options: dict[str, Option] = {}
 
 
 class Recipe(Table):
@@ -123,8 +158,8 @@ class Recipe(Table):
         data: what it sees.
         stages: one after the other; all their steps together are the run.
         optimizer: how the weights move.
-        loss: a name in `upreel.losses.LOSSES`. A sequence's first frame, which has no past, counts
-            half.
+        losses: whose weighted sum is minimised. A sequence's first frame, which has no past,
+            counts half.
         precision: what convolutions run in.
         protocol: how it is scored.
         validate_every: steps between scores.
@@ -139,17 +174,12 @@ class Recipe(Table):
     data: Data
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
     optimizer: Optimizer
-    loss: str = "charbonnier"
-    precision: Literal["bf16", "fp32"] = "bf16"
+    losses: Annotated[tuple[Loss, ...], Field(min_length=1)] = (Loss(name="charbonnier"),)
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
     protocol: str
     validate_every: Positive = 1000
     save_every: Positive = 200
     credits: str = ""
-
-    @field_validator("loss")
-    @classmethod
-    def _known(cls, loss: str) -> str:
-        return _one_of(LOSSES, loss)
 
     @property
     def steps(self) -> int:
@@ -164,10 +194,7 @@ class Recipe(Table):
     @property
     def packing(self) -> Packing:
         """How the clips are prepared."""
-        degradations = {
-            name: Degradation(**version.model_dump())
-            for name, version in self.data.versions.items()
-        }
+        degradations = {name: parse_chain(text) for name, text in self.data.versions.items()}
         smallest = min(stage.crop for stage in self.stages) + 2
         return Packing(
             degradations, self.scale, self.data.strides, self.data.frames, smallest=smallest
@@ -201,6 +228,8 @@ def read_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
         recipe = Recipe.model_validate_json(json.dumps(tables, default=str))
     except ValidationError as error:
         raise ConfigError(f"{path.name}: {_explain(error)}") from error
+    for loss in recipe.losses:
+        make_loss(loss.name, loss.options)
     _ = recipe.validation  # an unknown protocol is refused now, not after the first steps
     return recipe
 
@@ -281,8 +310,8 @@ def _explain(error: ValidationError) -> str:
 def _keys(location: Sequence[str]) -> list[str]:
     """The keys of the table at a place."""
     tables: dict[str, type[Table]] = {
-        "network": Network, "data": Data, "versions": Version, "stages": Stage,
-        "optimizer": Optimizer,
+        "network": Network, "data": Data, "stages": Stage,
+        "optimizer": Optimizer, "losses": Loss,
     }  # fmt: skip
     for part in reversed(location):
         if part in tables:

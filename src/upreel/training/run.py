@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from upreel.core.files import PendingFile, failed
 from upreel.errors import ConfigError, UsageError
@@ -42,12 +42,23 @@ class Run:
         self.network = _build(recipe)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._optimizers = make_optimizers(
-            self.network, recipe.optimizer.name, recipe.optimizer.rate
+            self.network,
+            recipe.optimizer.name,
+            recipe.optimizer.rate,
+            decay=recipe.optimizer.decay,
+            factors=recipe.optimizer.factors,
         )
+        self._scaler = torch.amp.GradScaler("cpu", enabled=recipe.precision == "fp16")
 
     @classmethod
-    def begin(cls, recipe: Recipe, out: Path, *, resume: bool) -> Run:
+    def begin(cls, recipe: Recipe, out: Path, *, resume: bool, begins: bool = True) -> Run:
         """Begin a run in a folder, or go on with the one that is there.
+
+        Args:
+            recipe: of the run.
+            out: its folder.
+            resume: whether to go on.
+            begins: whether this process writes into the folder.
 
         Raises:
             UsageError: there is one and `resume` is not set, or it has another recipe.
@@ -61,18 +72,30 @@ class Run:
             run = cls(recipe, out)
             if checkpoint.exists():
                 run._restore(checkpoint)
-            (out / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n")
-            run._forget_metrics()
+            if begins:
+                (out / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n")
+                run._forget_metrics()
         except OSError as error:
             raise failed(out, error) from error
         return run
+
+    def backward(self, loss: Tensor) -> None:
+        """Add to the gradients; what fp16 would lose is scaled up on the way."""
+        scaled: Tensor = self._scaler.scale(loss)
+        scaled.backward()  # type: ignore[no-untyped-call]
+
+    def unscale(self) -> None:
+        """Bring the gradients to their true size."""
+        for optimizer in self._optimizers:
+            self._scaler.unscale_(optimizer)
 
     def update(self, rate: float, *, decay: float) -> None:
         """Move the weights along their gradients, and their average after them."""
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
-                group["lr"] = rate
-            optimizer.step()
+                group["lr"] = rate * group["factor"]
+            self._scaler.step(optimizer)  # leaves out a step whose gradients overflowed
+        self._scaler.update()
         with torch.no_grad():
             weights = self.network.state_dict()
             for name, average in self.average.state_dict().items():
@@ -91,6 +114,7 @@ class Run:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+            "scaler": self._scaler.state_dict(),
         }
         with PendingFile(self.out / CHECKPOINT, overwrite=True) as pending:
             torch.save(state, pending.path)
@@ -109,6 +133,7 @@ class Run:
         self.average.load_state_dict(state["average"])
         for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
+        self._scaler.load_state_dict(state["scaler"])
 
     def _forget_metrics(self) -> None:
         """Drop the lines of steps that are not in the checkpoint: they will be done again."""
@@ -118,8 +143,11 @@ class Run:
         path.write_text("".join(li for li in complete if json.loads(li)["step"] <= self.step))
 
     @contextmanager
-    def metrics(self) -> Iterator[Log]:
-        """Append figures to the log of the run, one line each."""
+    def metrics(self, *, written: bool = True) -> Iterator[Log]:
+        """Append figures to the log of the run, one line each, or to nothing."""
+        if not written:
+            yield lambda figures: None
+            return
         with (self.out / METRICS).open("a", buffering=1) as file:
 
             def log(figures: Mapping[str, float]) -> None:

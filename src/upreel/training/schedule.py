@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeVar
+
+Shape = Literal["cosine", "restarts", "step", "multi-step"]
 
 
 class Lasting(Protocol):
@@ -19,18 +21,44 @@ class Lasting(Protocol):
 S = TypeVar("S", bound=Lasting)
 
 
-def rate_at(step: int, *, steps: int, peak: float, final: float, warm_up: int) -> float:
-    """Learning rate: a straight line up to a cosine from `peak` to `final`, of which it is a part.
+def rate_at(
+    step: int,
+    *,
+    steps: int,
+    peak: float,
+    final: float,
+    warm_up: int,
+    shape: Shape = "cosine",
+    at: Sequence[int] = (),
+    factor: float = 0.5,
+) -> float:
+    """Learning rate: a straight line up to a curve, of which it is a part.
 
     Args:
         step: from 0.
         steps: of the whole run.
-        peak: the cosine's beginning.
-        final: its end.
-        warm_up: steps until the line reaches the cosine; 0 for none.
+        peak: the curve's beginning.
+        final: the end of each cosine.
+        warm_up: steps until the line reaches the curve; 0 for none.
+        shape: `cosine`, one over the whole run; `restarts`, one up to each step of `at` and one
+            from the last to the end; `step`, times `factor` whenever `at[0]` steps have passed;
+            `multi-step`, times `factor` at each step of `at`.
+        at: see `shape`.
+        factor: see `shape`.
+
+    Source: cosines and restarts after Loshchilov and Hutter 2017, "SGDR".
     """
-    cosine = final + (peak - final) * 0.5 * (1 + math.cos(math.pi * step / steps))
-    return cosine * min(1.0, (step + 1) / warm_up) if warm_up else cosine
+    if shape == "step":
+        curve = peak * factor ** (step // at[0])
+    elif shape == "multi-step":
+        curve = peak * factor ** sum(step >= mark for mark in at)
+    else:
+        marks = (0, *at, steps) if shape == "restarts" else (0, steps)
+        begin = max(mark for mark in marks if mark <= step)
+        end = min((mark for mark in marks if mark > step), default=steps)
+        done = (step - begin) / max(1, end - begin)
+        curve = final + (peak - final) * 0.5 * (1 + math.cos(math.pi * done))
+    return curve * min(1.0, (step + 1) / warm_up) if warm_up else curve
 
 
 def decay_at(step: int, *, limit: float) -> float:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
@@ -13,13 +15,16 @@ from torch import Tensor, nn
 
 from upreel.data.cache import open_pack, pack
 from upreel.data.clips import Clip, find_clips, has_splits
+from upreel.data.degradations import samples_first
 from upreel.data.samples import Batch, Sampler
 from upreel.errors import NumericError
 from upreel.evaluation.evaluate import evaluate, score
-from upreel.losses import LOSSES
+from upreel.losses import Term, make_loss
+from upreel.losses.seen import Seen
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import build
-from upreel.training.export import export
+from upreel.training.export import export, weights_path
+from upreel.training.ranks import Ranks, join, split
 from upreel.training.recipe import Recipe
 from upreel.training.run import Run
 from upreel.training.schedule import decay_at, rate_at, stage_at
@@ -29,7 +34,7 @@ Progress = Callable[[str], None]
 _FIRST_FRAME = 0.5
 """What a sequence's first frame counts: it has no past."""
 _TELL_EVERY = 50
-_TYPES = {"bf16": torch.bfloat16, "fp32": torch.float32}
+_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
 def train(
@@ -65,13 +70,35 @@ def train(
         MediaError: there are no clips.
         NumericError: the loss is no longer finite.
     """
+    with join() as ranks:
+        if ranks.rank:
+            progress = _silent
+        return _train(recipe, data, out, cache or out / "cache", resume, ranks, progress)
+
+
+def _train(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    cache: Path,
+    resume: bool,
+    ranks: Ranks,
+    progress: Progress,
+) -> Path:
+    first = ranks.rank == 0
     clips = find_clips(data, "train", stills=True)
-    run = Run.begin(recipe, out, resume=resume)
-    sampler = _prepare(recipe, clips, cache or out / "cache", progress)
+    if not first:
+        ranks.wait()  # the first one prepares the folder and the clips
+    run = Run.begin(recipe, out, resume=resume or not first, begins=first)
+    sampler = _prepare(recipe, clips, cache, progress)
+    if first:
+        ranks.wait()
     held_out = data if has_splits(data) else None
     if held_out is None:
         progress(f"{data} has no folders train and val: the network will not be scored")
-    with run.metrics() as log:
+    terms = [(loss.weight, make_loss(loss.name, loss.options)) for loss in recipe.losses]
+    settings, begun, first_step = recipe.optimizer, time.monotonic(), run.step
+    with run.metrics(written=first) as log:
         for step in range(run.step, recipe.steps):
             stage = stage_at(step, recipe.stages)
             batch = sampler.batch(
@@ -80,27 +107,51 @@ def train(
             rate = rate_at(
                 step,
                 steps=recipe.steps,
-                peak=recipe.optimizer.rate,
-                final=recipe.optimizer.final_rate,
-                warm_up=recipe.optimizer.warm_up,
+                peak=settings.rate,
+                final=settings.final_rate,
+                warm_up=settings.warm_up,
+                shape=settings.schedule,
+                at=settings.at,
+                factor=settings.factor,
             )
-            loss = _loss(recipe, run.network, batch)
             run.network.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            norm = nn.utils.clip_grad_norm_(run.network.parameters(), recipe.optimizer.clip)
-            lost = loss.item()
-            _check_finite(step, lost, float(norm))
-            run.update(rate, decay=decay_at(step, limit=recipe.optimizer.average))
+            lost = 0.0
+            for part in split(ranks.slice(batch), settings.accumulate, "parts"):
+                loss = _loss(recipe, run.network, part, terms) / settings.accumulate
+                run.backward(loss)
+                lost += loss.item()
+            run.unscale()
+            lost = ranks.average(run.network, lost)
+            norm = nn.utils.clip_grad_norm_(run.network.parameters(), settings.clip)
+            _check_finite(step, lost, 0.0 if recipe.precision == "fp16" else float(norm))
+            run.update(rate, decay=decay_at(step, limit=settings.average))
             log({"step": run.step, "loss": lost, "norm": float(norm), "rate": rate})
             if run.step % _TELL_EVERY == 0 or run.step == recipe.steps:
-                progress(f"step {run.step}/{recipe.steps}, loss {255 * lost:.3f} levels")
-            if held_out and run.step % recipe.validate_every == 0 and run.step < recipe.steps:
+                each = (time.monotonic() - begun) / (run.step - first_step)
+                left = timedelta(seconds=round(each * (recipe.steps - run.step)))
+                progress(
+                    f"step {run.step}/{recipe.steps}, loss {255 * lost:.3f} levels, {left} left"
+                )
+            if (
+                first
+                and held_out
+                and run.step % recipe.validate_every == 0 < recipe.steps - run.step
+            ):
                 means = _validate(recipe, run.average, held_out)
                 log({"step": run.step, **means})
                 progress(f"step {run.step}/{recipe.steps}, {means['psnr']:.2f} dB")
-            if run.step % recipe.save_every == 0 or run.step == recipe.steps:
+            if first and (run.step % recipe.save_every == 0 or run.step == recipe.steps):
                 run.save()
-    return _finish(recipe, run, clips, held_out, progress)
+    if not first:
+        ranks.wait()
+        return weights_path(recipe, out)
+    path = _finish(recipe, run, clips, held_out, progress)
+    ranks.wait()
+    return path
+
+
+def _silent(line: str) -> None:
+    """What the other processes say: nothing."""
 
 
 def _prepare(recipe: Recipe, clips: list[Clip], cache: Path, progress: Progress) -> Sampler:
@@ -109,7 +160,7 @@ def _prepare(recipe: Recipe, clips: list[Clip], cache: Path, progress: Progress)
     for made in pack(clips, cache, packing):
         progress(f"prepared {made}")
     versions = open_pack(clips, cache, packing)
-    first_phase = any(d.reduction == "bd-duf" for d in packing.degradations.values())
+    first_phase = any(map(samples_first, packing.degradations.values()))
     sampler = Sampler(versions, scale=recipe.scale, first_phase=first_phase)
     for stage in recipe.stages:  # now, not when hours have passed
         sampler.check(frames=stage.frames, crop=stage.crop)
@@ -117,14 +168,17 @@ def _prepare(recipe: Recipe, clips: list[Clip], cache: Path, progress: Progress)
     return sampler
 
 
-def _loss(recipe: Recipe, network: nn.Module, batch: Batch) -> Tensor:
-    """The loss of one batch."""
+def _loss(
+    recipe: Recipe, network: nn.Module, batch: Batch, terms: Sequence[tuple[float, Term]]
+) -> Tensor:
+    """The weighted sum of the losses of one batch."""
     wants_flow = "flow" in cast(Upscaler, network).spec.inputs
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
+    with torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"):
         output = network(batch.low, batch.flow) if wants_flow else network(batch.low)
     weight = torch.ones(output.shape[1])
     weight[0] = _FIRST_FRAME
-    return LOSSES[recipe.loss](output, batch.high, weight / weight.sum())
+    seen = Seen(output.float(), batch.high, weight / weight.sum(), batch.flow)
+    return torch.stack([counts * term(seen) for counts, term in terms]).sum()
 
 
 def _check_finite(step: int, loss: float, norm: float) -> None:

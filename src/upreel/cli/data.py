@@ -1,0 +1,96 @@
+"""`upreel data`: clips for training and for scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from upreel.cli.console import Verbose
+
+data = typer.Typer(help="Clips for training and for scores.", no_args_is_help=True)
+
+
+@data.command("degrade")
+def degrade(
+    source: Annotated[
+        Path, typer.Argument(metavar="IN", help="A video, or a folder of images.", exists=True)
+    ],
+    target: Annotated[
+        Path, typer.Argument(metavar="OUT", help="A folder for PNG, or a .mkv (lossless FFV1).")
+    ],
+    chain: Annotated[
+        str,
+        typer.Option(
+            "--with",
+            help="BI, BD-DUF, BD-BasicVSR, area, codec24, or steps: "
+            "'blur(sigma=1.2)+BI+noise(sigma=2)+codec(crf=24)'.",
+        ),
+    ] = "BI",
+    scale: Annotated[int, typer.Option(min=1, max=8, help="How many times smaller.")] = 4,
+    seed: Annotated[int, typer.Option(help="Of the random draws of the steps.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make the small version of a video, as a network sees it in training or in a test.
+
+    upreel data degrade clip.mp4 small --with BD-DUF
+    """
+    from upreel.data.degradations import parse_chain
+    from upreel.evaluation.degrading import degrade_file
+
+    count = degrade_file(
+        source, target, parse_chain(chain), scale=scale, seed=seed, overwrite=overwrite
+    )
+    typer.echo(f"{count} frames in {target}")
+
+
+@data.command("prepare")
+def prepare(
+    dataset: Annotated[
+        str,
+        typer.Argument(help="vimeo90k, reds, vid4, spmcs, udm10, ucf101, hmdb51, or folder."),
+    ],
+    root: Annotated[Path, typer.Argument(metavar="ROOT", help="Where it lies.")],
+    fetch: Annotated[
+        bool, typer.Option("--download", help="Fetch it first, where it has a direct address.")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="Of the split of a folder.")] = 0,
+    shares: Annotated[
+        tuple[int, int, int], typer.Option(help="Train, val and test in a folder, percent.", min=0)
+    ] = (70, 15, 15),
+    verbose: Verbose = False,
+) -> None:
+    """Check how a data set lies on the disk, and write an index of its clips.
+
+    upreel data prepare vid4 ~/data/Vid4
+    """
+    from upreel.data.datasets import prepare as preparation
+
+    origin = preparation.origin_of(dataset)
+    typer.echo(f"{dataset}: {origin.page}, licence: {origin.licence}")
+    if fetch:
+        preparation.fetch(origin, root, progress=_show_size())
+    index = preparation.prepare(dataset, root, seed=seed, shares=shares)
+    counts = {part: sum(clip.split == part for clip in index.clips) for part in _PARTS}
+    said = ", ".join(f"{count} {part}" for part, count in counts.items() if count)
+    typer.echo(f"{len(index.clips)} clips in {root}: {said}")
+
+
+_PARTS = ("train", "val", "test")
+
+
+def _show_size() -> Callable[[int, int | None], None]:
+    """Say once, before anything comes, how much it will be."""
+    said = False
+
+    def show(done: int, total: int | None) -> None:
+        nonlocal said
+        if not said:
+            size = "an unknown size" if total is None else f"{total / 1e6:,.1f} MB"
+            typer.echo(f"downloading {size}, {done / 1e6:,.1f} MB of it here already")
+        said = True
+
+    return show

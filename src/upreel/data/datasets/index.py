@@ -1,0 +1,87 @@
+"""The index of a data set: which clips there are, in a file beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from upreel.core.files import PendingFile
+from upreel.errors import MediaError
+
+NAME = "upreel-index.json"
+FORMAT = 1
+
+Part = Literal["train", "val", "test"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A clip.
+
+    Attributes:
+        name: unique in the index.
+        path: of a video or a folder of images, relative to the index, with `/`.
+        split: what it is for.
+        group: a part of the split that is scored apart, such as `fast`; empty for none.
+    """
+
+    name: str
+    path: str
+    split: Part
+    group: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The clips of a data set.
+
+    Attributes:
+        dataset: its name.
+        licence: as its authors put it.
+        page: where it is described.
+        clips: sorted by name.
+    """
+
+    dataset: str
+    licence: str
+    page: str
+    clips: tuple[Entry, ...]
+
+
+def write_index(root: Path, index: Index) -> Path:
+    """Write an index into the folder of its data set.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    text = json.dumps({"format": FORMAT, **asdict(index)}, indent=1)
+    with PendingFile(root / NAME, overwrite=True) as pending:
+        pending.path.write_text(text, encoding="utf-8")
+        return pending.commit()
+
+
+def read_index(root: Path) -> Index:
+    """Read the index of a folder.
+
+    Raises:
+        MediaError: it is damaged or of another version.
+    """
+    try:
+        read = json.loads((root / NAME).read_text(encoding="utf-8"))
+        if read.pop("format") != FORMAT:
+            raise ValueError
+        return Index(**{**read, "clips": tuple(Entry(**entry) for entry in read["clips"])})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise MediaError(
+            f"expected an index of format {FORMAT} in {root / NAME}, found something else; "
+            "make it again: upreel data prepare"
+        ) from error
+
+
+def select(clips: Sequence[Entry], split: Part) -> list[Entry]:
+    """The clips of a split; where nothing is for validation, the test clips are."""
+    chosen = [entry for entry in clips if entry.split == split]
+    return chosen if chosen or split != "val" else select(clips, "test")

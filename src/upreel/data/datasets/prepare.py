@@ -1,0 +1,145 @@
+"""Where data sets come from, and from a download to an index."""
+
+from __future__ import annotations
+
+import logging
+import stat
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from upreel.core.download import Progress, checksum, download
+from upreel.core.files import failed
+from upreel.data.datasets.index import Index, write_index
+from upreel.data.datasets.layouts import LAYOUTS
+from upreel.errors import MediaError, UsageError
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a data set comes from.
+
+    Attributes:
+        page: where its authors offer it.
+        licence: as they put it.
+        archive: a zip file with a direct address; empty where there is none.
+        sha256: of the archive; empty where its authors publish none.
+    """
+
+    page: str
+    licence: str
+    archive: str = ""
+    sha256: str = ""
+
+
+_UNSTATED = "none stated; for research"
+ORIGINS = {
+    "vimeo90k": Origin(
+        "http://toflow.csail.mit.edu",
+        "none stated; the videos belong to those who made them",
+        "http://data.csail.mit.edu/tofu/dataset/vimeo_septuplet.zip",
+    ),
+    "reds": Origin("https://seungjunnah.github.io/Datasets/reds.html", "CC BY 4.0"),
+    "vid4": Origin("https://github.com/xinntao/BasicSR", _UNSTATED),
+    "spmcs": Origin("https://github.com/jiangsutx/SPMC_VideoSR", _UNSTATED),
+    "udm10": Origin("https://github.com/psychopa4/PFNL", _UNSTATED),
+    "ucf101": Origin("https://www.crcv.ucf.edu/data/UCF101.php", _UNSTATED),
+    "hmdb51": Origin(
+        "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/",
+        "CC BY 4.0",
+    ),
+    "folder": Origin("your own", "your own"),
+}
+
+
+def prepare(
+    dataset: str, root: Path, *, seed: int = 0, shares: Sequence[int] = (70, 15, 15)
+) -> Index:
+    """Check how a data set lies on the disk, and write its index.
+
+    Args:
+        dataset: one of `ORIGINS`.
+        root: its folder.
+        seed: of the split of a `folder`.
+        shares: of train, val and test in a `folder`.
+
+    Raises:
+        UsageError: there is no such data set.
+        MediaError: something is missing.
+        OutputError: the index cannot be written.
+    """
+    origin = origin_of(dataset)
+    if not root.is_dir():
+        raise MediaError(f"expected a folder with {dataset} in {root}, found none; {origin.page}")
+    entries = LAYOUTS[dataset](root, seed, shares)
+    index = Index(
+        dataset, origin.licence, origin.page, tuple(sorted(entries, key=lambda e: e.name))
+    )
+    write_index(root, index)
+    return index
+
+
+def origin_of(dataset: str) -> Origin:
+    """Where a data set comes from.
+
+    Raises:
+        UsageError: there is no such data set.
+    """
+    if dataset not in ORIGINS:
+        raise UsageError(f"expected one of {', '.join(ORIGINS)}, found {dataset!r}")
+    return ORIGINS[dataset]
+
+
+def fetch(origin: Origin, root: Path, *, progress: Progress | None = None) -> None:
+    """Download an archive into a folder and unpack it there.
+
+    Raises:
+        UsageError: the data set has no direct address.
+        DownloadError: it cannot be fetched.
+        MediaError: the archive is damaged or unsafe.
+    """
+    if not origin.archive:
+        raise UsageError(
+            f"expected a data set with a direct address, found none; get it from {origin.page}"
+        )
+    target = root / origin.archive.rsplit("/", 1)[-1]
+    download(origin.archive, target, sha256=origin.sha256, progress=progress)
+    if not origin.sha256:
+        log.info("%s: no checksum is published; SHA-256 %s", target.name, checksum(target))
+    extract(target, root)
+
+
+def extract(archive: Path, root: Path) -> None:
+    """Unpack a zip file; one folder that holds all of it is left out of the names.
+
+    Raises:
+        MediaError: it is damaged, or a name in it leads out of the folder.
+        OutputError: the disk is full.
+    """
+    try:
+        with zipfile.ZipFile(archive) as file:
+            members = [member for member in file.infolist() if not member.is_dir()]
+            home = root.resolve()
+            tops = {member.filename.split("/")[0] for member in members}
+            nested = len(tops) == 1 and all("/" in member.filename for member in members)
+            for member in members:
+                target = (home / member.filename).resolve()
+                if not target.is_relative_to(home) or stat.S_ISLNK(member.external_attr >> 16):
+                    raise MediaError(
+                        f"expected names inside {root} in {archive}, found {member.filename!r}; "
+                        "do not use this archive"
+                    )
+            for member in members:
+                if nested:
+                    member.filename = member.filename.split("/", 1)[1]
+                file.extract(member, home)
+    except zipfile.BadZipFile as error:
+        raise MediaError(
+            f"expected a zip file in {archive}, found a damaged one: {error}; remove it and "
+            "download it again"
+        ) from error
+    except OSError as error:
+        raise failed(root, error) from error

@@ -1,0 +1,72 @@
+"""Between the colours that a protocol reads, those that an upscaler sees, and those scored."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from upreel.evaluation.protocols import Protocol
+from upreel.models.upscaler import Color
+from upreel.ops.color import code_range, rgb_to_ycbcr, ycbcr_to_rgb
+from upreel.ops.resize import resize
+
+_MATRIX = "smpte170m"
+
+
+def to_seen(frame: Tensor, color: Color) -> Tensor:
+    """What an upscaler sees of a frame that a protocol read.
+
+    Args:
+        frame: `(C, H, W)`, 0..1: one channel of luma in studio range, or RGB.
+        color: what the upscaler wants. Where it wants RGB and there is only luma, it sees grey.
+    """
+    if color == "luma":
+        return frame if len(frame) == 1 else to_luma(frame)
+    if len(frame) == 3:
+        return frame
+    black, span, _ = code_range("tv", 8)
+    return ((frame - black) / span).expand(3, -1, -1)
+
+
+def from_seen(enlarged: Tensor, low: Tensor, *, phase: float) -> Tensor:
+    """An upscaler's result in the colours that the protocol read; the inverse of `to_seen`.
+
+    Args:
+        enlarged: `(C, H * scale, W * scale)`, as the upscaler returned it.
+        low: the frame that it came from, as the protocol read it: where the upscaler saw luma
+            alone, chroma is enlarged by bicubic interpolation.
+        phase: see `Protocol.phase`.
+    """
+    if len(enlarged) == len(low):
+        return enlarged
+    if len(low) == 1:
+        return to_luma(enlarged)
+    scale = enlarged.shape[-1] / low.shape[-1]
+    chroma = rgb_to_ycbcr(low, _MATRIX, "tv", 8)[1:]
+    height, width = enlarged.shape[-2:]
+    shift = (-phase / scale, -phase / scale)
+    wide = resize(chroma, (height, width), shift=shift)
+    return ycbcr_to_rgb(torch.cat((enlarged, wide)), _MATRIX, "tv", 8)
+
+
+def to_scored(frame: Tensor, protocol: Protocol, *, output: bool = True) -> Tensor:
+    """What of a frame is scored.
+
+    Args:
+        frame: in the colours that the protocol read.
+        protocol: how.
+        output: whether it comes from an upscaler; a truth has 8 bits already.
+    """
+    if output and protocol.levels != "unrounded":
+        frame = (frame * 255).round().clamp(0, 255) / 255
+    if protocol.colors == "y":
+        frame = to_luma(frame)
+    if protocol.levels == "truncated":
+        # Whole levels come out of float32 a little below themselves.
+        frame = (frame.double() * 255 + 1e-4).floor() / 255
+    return frame
+
+
+def to_luma(rgb: Tensor) -> Tensor:
+    """Y of BT.601 in studio range, `(1, H, W)`, not rounded."""
+    return rgb_to_ycbcr(rgb, _MATRIX, "tv", 8)[:1]

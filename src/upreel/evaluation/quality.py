@@ -1,0 +1,57 @@
+"""Speed, memory and quality of several models, each measured once as users meet it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from upreel.evaluation.bench import Case, bench
+from upreel.evaluation.evaluate import score
+from upreel.evaluation.measure import SCALE
+from upreel.evaluation.pareto import Point
+from upreel.evaluation.protocols import find_protocol
+from upreel.evaluation.results import Results
+from upreel.models.weights import load
+from upreel.models.weights import names as known
+
+FRAMES = 48
+"""How many frames speed is measured with."""
+
+
+def place(
+    models: str,
+    source: Path,
+    data: Path,
+    protocol: str,
+    *,
+    repetitions: int = 3,
+    progress: Callable[[str], None] = lambda line: None,
+) -> tuple[list[Point], str]:
+    """Measure models, and say in one line what the figures mean.
+
+    Args:
+        models: names with commas between them, or `all`: the networks that ship, and filters.
+        source: a video that speed is measured on.
+        data: clips that quality is measured on.
+        protocol: how.
+        repetitions: of the measurement of speed.
+        progress: is told what comes next.
+
+    Raises:
+        UsageError: a model or the protocol is not known.
+        UpreelError: a measurement failed.
+    """
+    names = [name.strip() for name in models.split(",")]
+    if models == "all":
+        names = [name for name, scales in known().items() if SCALE in scales]
+    found = find_protocol(protocol, SCALE)
+    progress(f"quality of {', '.join(names)}")
+    upscalers = {name: load(name, SCALE) for name in names}
+    report = score(upscalers, found, data, results=Results())
+    cases = [Case(name, frames=FRAMES) for name in names]
+    timings = bench(cases, source, repetitions=repetitions, progress=progress)
+    points = [
+        Point(case.model, 1000 / timing.fps, timing.memory, report[case.model].psnr)
+        for case, timing in timings
+    ]
+    return points, f"{report.title} on {data.name}, time from file to file 320x180 to 1280x720"

@@ -1,0 +1,42 @@
+"""What a loss may look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from upreel.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One batch, after the network.
+
+    Attributes:
+        output: `(B, T, C, H, W)`, 0..1.
+        truth: the same shape and range.
+        weight: what each frame counts, `(T,)`, with a sum of 1.
+        flow: `(B, T, 2, 2, h, w)`: to the frame before and after, x then y, in low pixels, as in
+            `Batch`. None where the batch has none.
+        fake: what the discriminator says of `output`, before any sigmoid. Any shape.
+        real: what it says of `truth`.
+    """
+
+    output: Tensor
+    truth: Tensor
+    weight: Tensor
+    flow: Tensor | None = None
+    fake: Tensor | None = None
+    real: Tensor | None = None
+
+
+def demand(value: Tensor | None, loss: str, what: str) -> Tensor:
+    """What a loss cannot do without.
+
+    Raises:
+        UsageError: it is not there.
+    """
+    if value is None:
+        raise UsageError(f"the loss {loss!r} expects {what}, found none in this run")
+    return value

@@ -1,0 +1,73 @@
+"""`upreel data degrade`, against the same chain on arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.video.media import decoded, write_video
+from upreel.cli import main
+from upreel.data.degradations import degrade, parse_chain
+
+
+def write_images(folder: Path, size: tuple[int, int] = (32, 48)) -> NDArray[np.uint8]:
+    clip = np.random.default_rng(3).integers(0, 256, (3, 3, *size), dtype=np.uint8)
+    folder.mkdir()
+    for index, frame in enumerate(clip):
+        cv2.imwrite(str(folder / f"{index}.png"), frame[::-1].transpose(1, 2, 0))
+    return clip
+
+
+def read_images(folder: Path) -> NDArray[np.uint8]:
+    frames = [cv2.imread(str(path)) for path in sorted(folder.iterdir())]
+    stack = np.stack([frame for frame in frames if frame is not None])
+    return stack[..., ::-1].transpose(0, 3, 1, 2).astype(np.uint8)
+
+
+@pytest.mark.parametrize("chain", ["BD-DUF", "blur(sigma=1.2)+BI+noise+codec(crf=20)"])
+def test_a_folder_becomes_a_folder(
+    tmp_path: Path, chain: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip = write_images(tmp_path / "high", (34, 51))[..., :32, :48]
+    low = tmp_path / "low"
+    assert main(["data", "degrade", str(tmp_path / "high"), str(low), "--with", chain]) == 0
+    assert capsys.readouterr().out == f"3 frames in {low}\n"
+    expected = degrade(clip, parse_chain(chain), scale=4, key="0")
+    assert np.array_equal(read_images(low), expected)
+    again = ["data", "degrade", str(tmp_path / "high"), str(low), "--with", "area"]
+    assert main(again) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main([*again, "--overwrite"]) == 0
+
+
+def test_a_folder_becomes_a_lossless_video(tmp_path: Path) -> None:
+    clip = write_images(tmp_path / "high")
+    low = tmp_path / "low.mkv"
+    command = ["data", "degrade", str(tmp_path / "high"), str(low), "--with", "area"]
+    assert main([*command, "--scale", "2"]) == 0
+    assert len(decoded(low)) == 3
+    assert main(["data", "degrade", str(low), str(tmp_path / "b"), "--scale", "1"]) == 0
+    expected = degrade(clip, parse_chain("area"), scale=2)
+    assert np.array_equal(read_images(tmp_path / "b"), expected)
+
+
+def test_a_video_is_read(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", 4, size=(48, 32))
+    assert main(["data", "degrade", str(source), str(tmp_path / "low"), "--scale", "2"]) == 0
+    assert read_images(tmp_path / "low").shape == (4, 3, 16, 24)
+
+
+def test_what_cannot_be_gets_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path / "high")
+    command = ["data", "degrade", str(tmp_path / "high")]
+    assert main([*command, str(tmp_path / "low"), "--with", "BX"]) == 2
+    assert "expected steps out of BI, BD-DUF, BD-BasicVSR, area" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "low.mp4")]) == 2
+    assert "expected a folder or a .mkv file" in capsys.readouterr().err
+    assert main([*command, str(tmp_path / "low"), "--with", "BI+codec(preset=fastest)"]) == 2
+    assert "expected settings that h264 takes" in capsys.readouterr().err
+    assert not (tmp_path / "low").exists()

@@ -1,0 +1,227 @@
+from __future__ import annotations
+
+import json
+import threading
+import zipfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from upreel.cli import main
+from upreel.data.clips import find_clips
+from upreel.data.datasets.index import NAME, read_index
+from upreel.data.datasets.layouts import VID4
+from upreel.data.datasets.prepare import ORIGINS, Origin, extract, fetch, prepare
+from upreel.errors import DownloadError, MediaError, UsageError
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    folder = tmp_path / "served"
+    folder.mkdir()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield folder, f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def write(root: Path, name: str, text: str) -> None:
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(text)
+
+
+def make_vimeo(root: Path) -> None:
+    for name in ("00001/0001", "00001/0002", "00002/0001"):
+        touch(root, *(f"sequences/{name}/im{number}.png" for number in range(1, 8)))
+    write(root, "sep_trainlist.txt", "00001/0001\n\n")
+    write(root, "sep_testlist.txt", "00001/0002\n00002/0001\n")
+    write(root, "fast_testset.txt", "00002/0001\n")
+
+
+def make_vid4(root: Path) -> None:
+    for name, frames in VID4.items():
+        touch(root, *(f"GT/{name}/{frame + 1:08}.png" for frame in range(frames)))
+
+
+def make_udm10(root: Path) -> None:
+    touch(root, *(f"GT/clip{number}/0001.png" for number in range(10)))
+
+
+def make_spmcs(root: Path) -> None:
+    touch(root, *(f"clip{number:02}/truth/0001.png" for number in range(30)))
+
+
+def make_ucf101(root: Path) -> None:
+    touch(root, "UCF-101/Archery/v_a.avi", "UCF-101/Archery/v_b.avi")
+    write(root, "ucfTrainTestlist/trainlist01.txt", "Archery/v_a.avi 1\n")
+    write(root, "ucfTrainTestlist/testlist01.txt", "Archery/v_b.avi\n")
+
+
+def make_hmdb51(root: Path) -> None:
+    touch(root, "wave/a.avi", "wave/b.avi", "wave/c.avi")
+    lines = "a.avi 1 \nb.avi 2 \nc.avi 0 \n"
+    write(root, "testTrainMulti_7030_splits/wave_test_split1.txt", lines)
+
+
+def make_folder(root: Path) -> None:
+    touch(root, *(f"{number:02}.mp4" for number in range(18)), "deep/x/1.png", "deep/y/1.png")
+
+
+CASES = {
+    "vimeo90k": (make_vimeo, {"train": 1, "test": 2}),
+    "vid4": (make_vid4, {"test": 4}),
+    "udm10": (make_udm10, {"test": 10}),
+    "spmcs": (make_spmcs, {"test": 30}),
+    "ucf101": (make_ucf101, {"train": 1, "test": 1}),
+    "hmdb51": (make_hmdb51, {"train": 1, "test": 1}),
+    "folder": (make_folder, {"train": 14, "val": 3, "test": 3}),
+}
+
+
+@pytest.mark.parametrize("dataset", CASES)
+def test_a_layout_becomes_an_index(
+    tmp_path: Path, dataset: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make, counts = CASES[dataset]
+    make(tmp_path)
+    assert main(["data", "prepare", dataset, str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert ORIGINS[dataset].page in said and ORIGINS[dataset].licence in said
+    index = read_index(tmp_path)
+    found = [clip.split for clip in index.clips]
+    assert {part: found.count(part) for part in set(found)} == counts
+    assert len({clip.name for clip in index.clips}) == len(found)
+    for clip in index.clips:
+        assert not Path(clip.path).is_absolute() and (tmp_path / clip.path).exists()
+    scored = find_clips(tmp_path)  # what `upreel eval --data` reads
+    assert len(scored) == counts.get("val", counts["test"])
+    if "train" in counts:
+        assert len(find_clips(tmp_path, "train")) == counts["train"]
+
+
+def test_vimeo_has_groups(tmp_path: Path) -> None:
+    make_vimeo(tmp_path)
+    groups = {clip.name: clip.group for clip in prepare("vimeo90k", tmp_path).clips}
+    assert groups == {"00001/0001": "", "00001/0002": "", "00002/0001": "fast"}
+
+
+def test_reds_keeps_reds4_for_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    counted: list[int] = []
+    monkeypatch.setattr(
+        "upreel.data.datasets.layouts._count_images",
+        lambda root, path, least: counted.append(least),
+    )
+    touch(tmp_path, "train/train_sharp/000/00000000.png")
+    clips = prepare("reds", tmp_path).clips
+    assert counted == [100] * 270
+    assert [clip.path for clip in clips if clip.split == "test"] == [
+        f"train/train_sharp/{name}" for name in ("000", "011", "015", "020")
+    ]
+    assert [sum(clip.split == part for clip in clips) for part in ("train", "val")] == [236, 30]
+
+
+def remove(name: str) -> Callable[[Path], None]:
+    return lambda root: (root / name).unlink()
+
+
+@pytest.mark.parametrize(
+    ("dataset", "spoil", "message"),
+    [
+        ("vimeo90k", remove("sep_testlist.txt"), r"expected sep_testlist\.txt in .*, found none"),
+        (
+            "vimeo90k",
+            remove("sequences/00001/0002/im3.png"),
+            r"00001/0002/im3\.png in .*found none",
+        ),
+        ("vid4", remove("GT/city/00000034.png"), "expected 34 images in .*city, found 33; unpack"),
+        ("spmcs", remove("clip00/truth/0001.png"), "expected 1 images in .*, found 0"),
+        ("ucf101", remove("UCF-101/Archery/v_b.avi"), r"expected UCF-101/Archery/v_b\.avi in"),
+        ("hmdb51", remove("wave/b.avi"), r"expected wave/b\.avi in"),
+    ],
+)
+def test_what_is_missing_is_said(
+    tmp_path: Path, dataset: str, spoil: Callable[[Path], None], message: str
+) -> None:
+    CASES[dataset][0](tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(MediaError, match=message):
+        prepare(dataset, tmp_path)
+    assert not (tmp_path / NAME).exists()
+
+
+def test_a_folder_without_clips_and_an_unknown_name(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="expected videos or folders of images in"):
+        prepare("folder", tmp_path)
+    with pytest.raises(MediaError, match="expected 10 folders GT/NAME or NAME/truth in .*found 0"):
+        prepare("udm10", tmp_path)
+    with pytest.raises(UsageError, match="expected one of vimeo90k, reds, .* found 'vid5'"):
+        prepare("vid5", tmp_path)
+
+
+def test_a_damaged_index(tmp_path: Path) -> None:
+    for text in ("{", json.dumps({"format": 9}), "[]"):
+        (tmp_path / NAME).write_text(text)
+        with pytest.raises(MediaError, match="expected an index of format 1 in"):
+            read_index(tmp_path)
+
+
+def test_download_goes_from_an_address_to_an_index(
+    tmp_path: Path,
+    served: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, address = served
+    make_vid4(tmp_path / "made")
+    with zipfile.ZipFile(folder / "v.zip", "w") as archive:
+        for path in (tmp_path / "made").rglob("*.png"):
+            archive.write(path, "Vid4/" + path.relative_to(tmp_path / "made").as_posix())
+    monkeypatch.setitem(ORIGINS, "vid4", Origin("page", "licence", f"{address}/v.zip"))
+    root = tmp_path / "root"
+    assert main(["data", "prepare", "vid4", str(root), "--download"]) == 0
+    said = capsys.readouterr().out
+    assert "downloading 0.0 MB" in said and f"4 clips in {root}: 4 test" in said
+    assert (root / "GT/calendar/00000001.png").is_file()
+    wrong = Origin("page", "licence", f"{address}/v.zip", "0" * 64)
+    with pytest.raises(DownloadError, match="expected a file with the SHA-256 0000"):
+        fetch(wrong, tmp_path / "other")
+
+
+def test_no_direct_address(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="found none; get it from https://seungjunnah"):
+        fetch(ORIGINS["reds"], tmp_path)
+
+
+@pytest.mark.parametrize("name", ["../out.txt", "a/../../out.txt", "/out.txt"])
+def test_no_path_leaves_the_folder(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a/in.txt", "")
+        archive.writestr(name, "")
+    root = tmp_path / "root"
+    root.mkdir()
+    with pytest.raises(MediaError, match="expected names inside .*, found '.*out.txt'; do not use"):
+        extract(tmp_path / "a.zip", root)
+    assert not list(root.iterdir())
+
+
+def test_a_damaged_archive(tmp_path: Path) -> None:
+    (tmp_path / "a.zip").write_bytes(b"no zip")
+    with pytest.raises(MediaError, match="expected a zip file in .*, found a damaged one"):
+        extract(tmp_path / "a.zip", tmp_path)

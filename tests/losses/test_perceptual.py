@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from upreel.errors import UsageError, WeightsError
+from upreel.losses import make_loss
+from upreel.losses.perceptual import Perceptual
+from upreel.losses.seen import Seen
+
+WEIGHT = torch.tensor([0.25, 0.75])
+
+
+def clips(channels: int = 3) -> Seen:
+    generator = torch.Generator().manual_seed(2)
+    output, truth = torch.rand(2, 1, 2, channels, 16, 16, generator=generator)
+    return Seen(output.requires_grad_(), truth, WEIGHT)
+
+
+def test_one_convolution_by_hand() -> None:
+    loss = Perceptual(trunk="vgg16", layers=["conv1_1"], seed=5)
+    seen = clips()
+    kernel = loss.trunk.state_dict()["features.0.weight"]
+    deviation = torch.tensor([0.229, 0.224, 0.225]).view(3, 1, 1)
+    # The bias is zero and the mean is the same on both sides; borders are padded after that.
+    difference = (seen.output - seen.truth)[0] / deviation
+    frames = F.conv2d(difference, kernel, padding=1).detach().abs().numpy().mean((1, 2, 3))
+    expected = float(np.dot(frames, WEIGHT.numpy()))
+    assert loss(seen).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_layers_add_up_and_after_the_relu_is_not_before() -> None:
+    seen = clips(1)
+    before, after, both = (
+        Perceptual(trunk="alexnet", layers=layers, layer_weights=counts, distance="mse", seed=1)(
+            seen
+        ).item()
+        for layers, counts in (
+            (["conv2"], None),
+            (["relu2"], None),
+            (["relu2", "conv2"], [0.5, 2.0]),
+        )
+    )
+    assert after < before
+    assert both == pytest.approx(0.5 * after + 2 * before, rel=1e-5)
+
+
+def test_the_gradient_reaches_the_output() -> None:
+    seen = clips()
+    loss = make_loss("perceptual", {"trunk": "vgg16", "layers": ["relu2_2"], "seed": 0})
+    loss(seen).backward()  # type: ignore[no-untyped-call]
+    assert seen.output.grad is not None
+    assert seen.output.grad.abs().min() > 0
+
+
+def test_without_weights_the_command_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    monkeypatch.setenv("UPREEL_CACHE", str(tmp_path_factory.mktemp("empty")))
+    with pytest.raises(WeightsError, match=r"run 'upreel models get vgg19'"):
+        make_loss("perceptual")
+
+
+def test_options_that_cannot_be_are_refused() -> None:
+    with pytest.raises(UsageError, match=r"layers of vgg16 .* found 'conv5_4'"):
+        Perceptual(trunk="vgg16", layers=["conv5_4"], seed=0)
+    with pytest.raises(UsageError, match=r"layer_weight for each of 1 layers .* found 2"):
+        Perceptual(trunk="alexnet", layers=["conv1"], layer_weights=[1.0, 2.0], seed=0)
