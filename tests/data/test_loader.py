@@ -17,7 +17,7 @@ from upreel.data.clips import find_clips
 from upreel.data.degradations import CHAINS, degrade
 from upreel.data.loader import Augmentation, Color, Loader, Shape, WeightedSet
 from upreel.data.samples import Batch
-from upreel.data.sources import FileSource, split
+from upreel.data.sources import FileSource, ProceduralSource, split
 from upreel.errors import UsageError
 from upreel.ops.blur import bd_duf
 from upreel.ops.resize import imresize
@@ -165,3 +165,14 @@ def test_splits_keep_clips_whole_and_to_the_seed() -> None:
     assert [len(part) for part in split(clips, 3, parts={"a": 80, "b": 10, "c": 10}).values()] == [
         16, 2, 2,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("color", "channels"), [("luma", 1), ("rgb", 3)])
+def test_clips_without_files(color: Color, channels: int) -> None:
+    sources = [ProceduralSource(index, color=color, size=(48, 64)) for index in range(3)]
+    low = partial(degrade, chain=CHAINS["BI"], scale=2)
+    loader = Loader([WeightedSet("procedural", sources)], low, scale=2, seed=1)
+    batch = loader.batch(0, Shape(2, 2, 12))
+    assert batch.high.shape == (2, 2, channels, 24, 24)
+    assert batch.high.std() > 0.02
+    assert not torch.equal(batch.high[0], batch.high[1])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from upreel.training.schedule import decay_at, rate_at, stage_at
+from upreel.training.schedule import Shape, decay_at, rate_at, stage_at
 
 
 @dataclass(frozen=True)
@@ -36,3 +36,17 @@ def test_the_average_forgets_its_start() -> None:
 def test_stages_follow_one_another() -> None:
     stages = [Part("a", 3), Part("b", 1), Part("c", 2)]
     assert "".join(stage_at(step, stages).name for step in range(8)) == "aaabcccc"
+
+
+def test_other_shapes() -> None:
+    def rates(shape: Shape, at: tuple[int, ...], steps: int = 8) -> list[float]:
+        return [
+            rate_at(
+                step, steps=steps, peak=4.0, final=0.0, warm_up=0, shape=shape, at=at, factor=0.5
+            )
+            for step in range(steps)
+        ]
+
+    assert rates("step", (3,)) == [4, 4, 4, 2, 2, 2, 1, 1]
+    assert rates("multi-step", (2, 7)) == [4, 4, 2, 2, 2, 2, 2, 1]
+    assert rates("restarts", (2,), 4) == pytest.approx([4, 2, 4, 2])

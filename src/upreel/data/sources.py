@@ -15,8 +15,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upreel.data.clips import Clip, luma_of
+from upreel.data.procedural import make_clip
 from upreel.errors import MediaError
-from upreel.ops.color import MATRICES, ycbcr_to_rgb
+from upreel.ops.color import MATRICES, rgb_to_ycbcr, ycbcr_to_rgb
 from upreel.ops.flow import to_8_bits
 from upreel.ops.resize import imresize
 from upreel.video.frame import Frame
@@ -91,6 +92,45 @@ class FileSource:
         if self.clip.halve > 1:
             picture = imresize(picture, 1 / self.clip.halve)
         return np.stack([to_8_bits(plane) for plane in picture])
+
+
+@dataclass(frozen=True, slots=True)
+class ProceduralSource:
+    """A clip of the set `procedural`, made when it is asked for.
+
+    Attributes:
+        index: of the clip; there is no last one.
+        seed: of the set.
+        color: `luma` in studio range, or `rgb`.
+        size: height and width.
+        frames: how many.
+    """
+
+    index: int
+    seed: int = 0
+    color: Literal["luma", "rgb"] = "luma"
+    size: tuple[int, int] = (192, 192)
+    frames: int = 16
+
+    @property
+    def name(self) -> str:
+        """With its number."""
+        return f"procedural {self.index}"
+
+    def measure(self) -> tuple[int, int, int]:
+        """How many frames there are, their height, their width."""
+        return self.frames, *self.size
+
+    def read(self, times: Sequence[int]) -> NDArray[np.uint8]:
+        """Frames at rising indices, `(T, C, H, W)`, 8 bits."""
+        made = make_clip(self.size, times[-1] + 1, seed=self.seed, index=self.index)
+        frames: NDArray[np.uint8] = made.frames[list(times)]
+        if self.color == "rgb":
+            return frames
+        unit = torch.from_numpy(frames).float() / 255
+        luma = rgb_to_ycbcr(unit, "smpte170m", "tv", 8)[:, :1]
+        codes: NDArray[np.uint8] = (luma * 255).round().byte().numpy()
+        return codes
 
 
 def _rgb(frame: Frame, matrix: str | None, *, full: bool) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from html import escape
 
 from rich import box
 from rich.table import Table
@@ -90,7 +91,7 @@ def to_html(points: Sequence[Point], title: str) -> str:
     header = ("model", "ms", "peak memory, MB", "PSNR, dB", "front")
     return page(
         title,
-        f"<h1>Quality over milliseconds</h1>{table((title, ''), advice)}"
+        f"<h1>Quality over milliseconds</h1><p>{escape(title)}</p>{table(('', ''), advice)}"
         f"<figure>{plot}</figure>{table(header, [cells(row) for row in _rows(points)])}",
     )
 

@@ -169,9 +169,9 @@ def test_what_is_missing_is_said(
 def test_a_folder_without_clips_and_an_unknown_name(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="expected videos or folders of images in"):
         prepare("folder", tmp_path)
-    with pytest.raises(MediaError, match="expected 10 folders GT/NAME or NAME/truth in .*found 0"):
+    with pytest.raises(MediaError, match=r"expected 10 folders GT/NAME or NAME/truth in .*found 0"):
         prepare("udm10", tmp_path)
-    with pytest.raises(UsageError, match="expected one of vimeo90k, reds, .* found 'vid5'"):
+    with pytest.raises(UsageError, match=r"expected one of vimeo90k, reds, .* found 'vid5'"):
         prepare("vid5", tmp_path)
 
 
@@ -216,12 +216,14 @@ def test_no_path_leaves_the_folder(tmp_path: Path, name: str) -> None:
         archive.writestr(name, "")
     root = tmp_path / "root"
     root.mkdir()
-    with pytest.raises(MediaError, match="expected names inside .*, found '.*out.txt'; do not use"):
+    with pytest.raises(
+        MediaError, match=r"expected names inside .*, found '.*out.txt'; do not use"
+    ):
         extract(tmp_path / "a.zip", root)
     assert not list(root.iterdir())
 
 
 def test_a_damaged_archive(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"no zip")
-    with pytest.raises(MediaError, match="expected a zip file in .*, found a damaged one"):
+    with pytest.raises(MediaError, match=r"expected a zip file in .*, found a damaged one"):
         extract(tmp_path / "a.zip", tmp_path)

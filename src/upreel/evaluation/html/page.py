@@ -68,7 +68,9 @@ def render(
             "ragged or striped ones.</p>"
         )
         parts += [_slices(exhibit) for exhibit in profiles]
-    parts += ["<h2>Speed and memory</h2>", _speed(report), "<h2>Versions</h2>", _versions(report)]
+    if any(row.milliseconds for row in report.rows):
+        parts += ["<h2>Speed and memory</h2>", _speed(report)]
+    parts += ["<h2>Versions</h2>", _versions(report)]
     return page(report.title, "".join(parts))
 
 
