@@ -32,7 +32,7 @@ def test_a_run_can_be_repeated_from_what_it_wrote(tmp_path: Path) -> None:
 
 def test_values_can_be_changed() -> None:
     changes = ["optimizer.rate=1e-4", "stages.1.steps=7", "network.init=my.safetensors",
-               "network.arguments.channels = 16", "data.versions.bi=BI+noise(sigma=1|2)"]  # fmt: skip
+               "network.arguments.channels = 16", "data.versions.bi=BI+noise(sigma=2)"]  # fmt: skip
     recipe = read_recipe(CLEAN, changes)
     assert recipe.optimizer.rate == 1e-4
     assert recipe.stages[1].steps == 7

@@ -23,6 +23,7 @@ from upreel.evaluation.results import versions
 from upreel.inference.planes import Coding, PlaneConverter
 from upreel.metrics import psnr, ssim
 from upreel.video.frame import Frame
+from upreel.video.output_colors import output_colors
 from upreel.video.reader import DEFAULT_RATE, Reader
 
 
@@ -73,7 +74,8 @@ class Track:
     def picture(self, frame: Frame, size: tuple[int, int]) -> Rgb:
         """A frame as RGB of `size`: bicubic if it grows, means of areas if it shrinks."""
         if self._converter is None:
-            coding = Coding.of(frame.layout, self._reader.video.colors, frame.height)
+            colors = output_colors(self._reader.video, frame.layout)
+            coding = Coding.of(frame.layout, colors)
             self._converter = PlaneConverter(
                 coding, coding, color="rgb", source_size=self.size, size=self.size,
                 target_size=self.size,

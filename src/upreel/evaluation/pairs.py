@@ -18,6 +18,7 @@ from upreel.errors import MediaError
 from upreel.evaluation.protocols import Protocol
 from upreel.inference.planes import Coding, PlaneConverter
 from upreel.ops.resize import imresize
+from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 
 
@@ -100,7 +101,7 @@ def read_rgb(clip: Clip) -> Iterator[Codes]:
         for frame in reader:
             height, width = frame.planes[0].shape
             if converter is None:
-                coding = Coding.of(frame.layout, reader.video.colors, height)
+                coding = Coding.of(frame.layout, output_colors(reader.video, frame.layout))
                 size = (width, height)
                 converter = PlaneConverter(
                     coding, coding, color="rgb", source_size=size, size=size, target_size=size

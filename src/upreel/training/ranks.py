@@ -38,7 +38,8 @@ class Ranks:
         flat = torch.cat([*(gradient.flatten() for gradient in gradients), torch.tensor([loss])])
         dist.all_reduce(flat)
         flat /= self.count
-        parts = torch.split(flat[:-1], [gradient.numel() for gradient in gradients])
+        sizes = [gradient.numel() for gradient in gradients]
+        parts = flat[:-1].split_with_sizes(sizes)
         for gradient, part in zip(gradients, parts, strict=True):
             gradient.copy_(part.view_as(gradient))
         return float(flat[-1])
