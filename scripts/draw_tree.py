@@ -30,14 +30,18 @@ def read_caption(path: Path) -> str:
     return docstring.partition("\n")[0].rstrip(".:")
 
 
-def draw_folder(folder: Path) -> list[str]:
-    """The lines of one package: its files, in the order of their names."""
+def draw_folder(folder: Path, indent: str = "") -> list[str]:
+    """The lines of one package: its files, in the order of their names, then packages in it."""
     caption = read_caption(folder / "__init__.py") if (folder / "__init__.py").exists() else ""
-    lines = [f"├── {folder.name + '/':<25} {caption}".rstrip()]
+    lines = [f"{indent}├── {folder.name + '/':<{25 - len(indent)}} {caption}".rstrip()]
     files = [path for path in sorted(folder.glob("*.py")) if path.name != "__init__.py"]
+    inner = [path.parent for path in sorted(folder.glob("*/__init__.py"))]
+    indent += "│   "
     for path in files:
-        bend = "└──" if path == files[-1] else "├──"
-        lines.append(f"│   {bend} {path.name:<21} {read_caption(path)}")
+        bend = "└──" if path == files[-1] and not inner else "├──"
+        lines.append(f"{indent}{bend} {path.name:<{25 - len(indent)}} {read_caption(path)}")
+    for package in inner:
+        lines += draw_folder(package, indent)
     return lines
 
 
