@@ -15,7 +15,6 @@ from torch import Tensor, nn
 from upreel.data.samples import Batch
 from upreel.errors import UsageError
 
-
 _PATIENCE = timedelta(days=2)
 """How long a process waits for the others: the first one prepares all clips, and scores."""
 
