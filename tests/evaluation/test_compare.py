@@ -127,9 +127,9 @@ def test_memory_does_not_grow_with_the_videos(tmp_path: Path) -> None:
     peaks = []
     for count in (30, 90):
         instants = [index / 100 for index in range(count)]
-        videos = [write(tmp_path / f"{name}.mkv", instants, rate=100) for name in "ab"]
+        first, second = (write(tmp_path / f"{name}.mkv", instants, rate=100) for name in "ab")
         tracemalloc.start()
-        compare(*videos, tmp_path / "r.html")
+        compare(first, second, tmp_path / "r.html")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     pictures = 60 * 2 * 64 * 64 * 3  # of what the longer videos have more, as bytes

@@ -62,7 +62,9 @@ def test_a_report_shows_what_was_scored(clips: Path, tmp_path: Path) -> None:
     inner = (slice(8, -8), slice(8, -8))
     found = [crops[name][inner][..., 0].astype(float) for name in ("truth", "lanczos")]
     # The pictures stretch luma of studio range to 8 bits: errors are 255 / 219 of those scored.
-    psnr = peak_signal_noise_ratio(*found, data_range=255 * 255 / 219)
+    psnr = peak_signal_noise_ratio(  # type: ignore[no-untyped-call]
+        *found, data_range=255 * 255 / 219
+    )
     assert psnr == pytest.approx(min(ordered[0].scores["psnr"]), abs=0.1)
     slices = pictures(page, "time runs downwards")
     assert {picture.shape[1] for picture in slices.values()} == {72}
