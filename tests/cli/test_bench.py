@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 import upreel.evaluation.bench
+import upreel.evaluation.quality
 from upreel.cli import main
 from upreel.evaluation.bench import Case, Timing
+from upreel.evaluation.pareto import Point
 
 
 @pytest.fixture
@@ -50,3 +52,55 @@ def test_json_is_for_machines(capsys: pytest.CaptureFixture[str]) -> None:
     rows = json.loads(captured.out)
     assert rows[0]["model"] == "swift:clean"
     assert rows[0]["fps"] == 24.0
+
+
+@pytest.fixture
+def _place(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two models; the title says what was asked for."""
+
+    def place(
+        models: str,
+        source: Path,
+        data: Path,
+        protocol: str,
+        *,
+        repetitions: int,
+        progress: Callable[[str], None],
+    ) -> tuple[list[Point], str]:
+        progress(f"{repetitions} x {source.name}")
+        points = [Point("swift", 40.0, 10**8, 31.0), Point("slow", 400.0, None, 33.0)]
+        return points, f"{models} on {data.name} under {protocol}"
+
+    monkeypatch.setattr(upreel.evaluation.quality, "place", place)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.mark.usefixtures("_place")
+def test_models_are_placed_and_one_is_named_for_each_use(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    html = tmp_path / "front.html"
+    arguments = ["--data", "clips", "--protocol", "val-bd-duf-y8", "--html", str(html)]
+    assert main(["bench", "a.mp4", "--models", "all", "--repetitions", "2", *arguments]) == 0
+    captured = capsys.readouterr()
+    assert "2 x a.mp4" in captured.err
+    assert "all on clips under val-bd-duf-y8" in captured.out
+    assert "real time (24 fps): swift (40.0 ms, 31.00 dB)" in captured.out
+    assert "5 fps: swift" in captured.out
+    assert "best quality: slow (400.0 ms, 33.00 dB)" in captured.out
+    page = html.read_text("utf-8")
+    assert page.count("<circle") == 2
+    assert "all on clips under val-bd-duf-y8" in page
+
+
+@pytest.mark.usefixtures("_place")
+def test_without_data_the_sample_counts_and_the_title_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["bench", "--models", "swift,slow", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "3 x sample.mp4" in captured.err
+    found = json.loads(captured.out)
+    assert found["title"].startswith("swift,slow on sample under val-bi-y8")
+    assert "quality on the bundled sample alone (name clips with --data)" in found["title"]
+    assert found["front"] == ["swift", "slow"]

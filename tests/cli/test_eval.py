@@ -16,6 +16,11 @@ from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.evaluation.results import Results
 from upreel.models.upscaler import Upscaler
 
+OTHERS: dict[tuple[str, ...], dict[str, tuple[float, ...]]] = {
+    ("psnr", "ssim", "warp-difference"): {"warp-difference": (4.5,)}
+}
+"""Values of more metrics, where they are asked for."""
+
 
 @pytest.fixture(autouse=True)
 def _evaluate(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -30,7 +35,7 @@ def _evaluate(monkeypatch: pytest.MonkeyPatch) -> None:
     ) -> Report:
         assert data == Path("clips")
         assert all(upscaler.spec.scale == protocol.scale for upscaler in upscalers.values())
-        score = ClipScore("boat", (0,), {"psnr": (30.0,)})
+        score = ClipScore("boat", (0,), {"psnr": (30.0,)} | OTHERS.get(protocol.metrics, {}))
         rows = tuple(Row(name, (score,)) for name in upscalers)
         return Report(protocol.name, protocol.scale, protocol.description, rows)
 
@@ -44,6 +49,14 @@ def test_a_table_names_the_protocol(capsys: pytest.CaptureFixture[str]) -> None:
     assert "val-bi-y8 x2" in shown
     assert "boat" in shown
     assert "30.00" in shown
+
+
+def test_metrics_are_those_that_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    models = ["--model", "bicubic", "--data", "clips"]
+    assert main(["eval", *models, "--metrics", "ssim, warp-difference"]) == 0
+    shown = capsys.readouterr().out
+    assert "warp-difference" in shown
+    assert "4.500" in shown
 
 
 def test_json_is_for_machines(capsys: pytest.CaptureFixture[str]) -> None:

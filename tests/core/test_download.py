@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 import threading
 from collections.abc import Iterator
+from http.client import HTTPResponse
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from upreel.core.download import download
-from upreel.errors import DownloadError
+from upreel.errors import DownloadError, OutputError
 
 CONTENT = bytes(range(256)) * 400
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -22,6 +24,8 @@ class Server(ThreadingHTTPServer):
 
     breaks_after = len(CONTENT)
     knows_ranges = True
+    length = str(len(CONTENT))
+    off = 0
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -42,8 +46,18 @@ class Handler(BaseHTTPRequestHandler):
         if begin >= len(CONTENT):
             self.send_error(416)
             return
+        if self.path == "/moved":
+            self.send_response(302)
+            self.send_header("Location", "http://[elsewhere/")
+            self.end_headers()
+            return
         self.send_response(206 if begin else 200)
-        self.send_header("Content-Length", str(len(CONTENT) - begin))
+        if begin:
+            first, last = begin + self.server.off, len(CONTENT) - 1
+            self.send_header("Content-Range", f"bytes {first}-{last}/{len(CONTENT)}")
+            self.send_header("Content-Length", str(len(CONTENT) - begin))
+        else:
+            self.send_header("Content-Length", self.server.length)
         self.end_headers()
         self.wfile.write(CONTENT[begin : max(begin, self.server.breaks_after)])
 
@@ -114,3 +128,45 @@ def test_refusals_are_one_line(server: Server, tmp_path: Path) -> None:
         download("file:///etc/hosts", tmp_path / "a", sha256=SHA256)
     with pytest.raises(DownloadError, match=r"cannot fetch http://127.0.0.1:9/a: .*refused"):
         download("http://127.0.0.1:9/a", tmp_path / "a", sha256=SHA256)
+
+
+def test_a_length_that_is_no_number_is_not_told(server: Server, tmp_path: Path) -> None:
+    server.length = "much"
+    told: list[tuple[int, int | None]] = []
+    download(
+        server.address, tmp_path / "a", sha256=SHA256, progress=lambda *state: told.append(state)
+    )
+    assert told[0] == (0, None)
+    assert (tmp_path / "a").read_bytes() == CONTENT
+
+
+def test_another_part_than_was_asked_for_is_not_appended(server: Server, tmp_path: Path) -> None:
+    (tmp_path / ".a.part").write_bytes(CONTENT[:1000])
+    server.off = 5
+    with pytest.raises(
+        DownloadError, match=r"expected bytes from 1000 on of .*, found bytes 1005-"
+    ):
+        download(server.address, tmp_path / "a", sha256="")
+    assert (tmp_path / ".a.part").read_bytes() == CONTENT[:1000]
+
+
+def test_a_connection_that_fails_is_not_a_full_disk(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(answer: HTTPResponse, amount: int | None = None) -> bytes:
+        raise ssl.SSLError(1, "bad record")
+
+    monkeypatch.setattr(HTTPResponse, "read", fail)
+    with pytest.raises(DownloadError, match=r"cannot fetch http.*bad record"):
+        download(server.address, tmp_path / "a", sha256=SHA256)
+
+
+def test_a_redirection_to_nowhere(server: Server, tmp_path: Path) -> None:
+    with pytest.raises(DownloadError, match=r"cannot fetch http.*IPv6"):
+        download(server.address.replace("trunk.pth", "moved"), tmp_path / "a", sha256=SHA256)
+
+
+def test_a_folder_in_its_place(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OutputError, match=r"Cannot write .*a: is a directory"):
+        download(server.address, tmp_path / "a", sha256=SHA256)

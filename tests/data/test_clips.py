@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import cv2
 import numpy as np
 import pytest
 
-from upreel.data.clips import PATHS, Clip, find_clips, has_splits, read_luma
+from upreel.data.clips import PATHS, Clip, Split, find_clips, has_splits, read_luma
 from upreel.errors import MediaError
 
 INDEX = """split\tname\tkind\tframes\twidth\theight\tfps\tMB\thalve\tlicence\tsource\tsha256_16
@@ -65,3 +66,19 @@ def test_photographs_become_clips_in_which_nothing_is_resampled(tmp_path: Path) 
                 for x in range(17)
             )
         assert len({frame.tobytes() for frame in frames}) > 3
+
+
+def test_clips_that_need_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = Path("procedural")
+    assert has_splits(data)
+    parts = [{clip.name for clip in find_clips(data, part)} for part in get_args(Split)]
+    assert sum(map(len, parts)) == len(set().union(*parts))  # nothing is in two of them
+    clip = find_clips(data)[0]
+    frames, again = list(read_luma(clip)), list(read_luma(clip))
+    assert (len(frames), frames[0].shape) == (16, (192, 192))
+    assert all(map(np.array_equal, frames, again))
+    assert frames[0].std() > 8 and not np.array_equal(frames[0], frames[1])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "procedural").mkdir()  # a folder of this name is a folder
+    with pytest.raises(MediaError, match="found none in procedural"):
+        find_clips(data)

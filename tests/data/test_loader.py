@@ -115,13 +115,6 @@ def test_flow_leads_to_the_neighbours() -> None:
     assert (middle - expected).abs().max() < 0.15
 
 
-def test_mirrored_sequences(data: Path) -> None:
-    batch = make_loader(data).batch(0, Shape(2, 3, 8, mirror=True))
-    assert batch.high.shape[1] == 6
-    assert torch.equal(batch.high, batch.high.flip(1))
-    assert torch.equal(batch.low, batch.low.flip(1))
-
-
 class Flat:
     """A clip of one grey."""
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import torch
@@ -100,3 +102,20 @@ def test_clips_that_are_too_short_or_small_are_refused() -> None:
         make_sampler().batch(1, 1, size=1, frames=9, crop=16)
     with pytest.raises(UsageError, match="make the crop smaller"):
         make_sampler().batch(1, 1, size=1, frames=3, crop=40)
+
+
+def test_a_mirrored_batch_goes_there_and_back() -> None:
+    batch = make_sampler().batch(1, 2, size=2, frames=4, crop=16)
+    both = batch.mirrored()
+    assert both.low.shape[1] == both.high.shape[1] == 7
+    for there, mirrored in ((batch.low, both.low), (batch.high, both.high)):
+        assert torch.equal(mirrored[:, :4], there)
+        assert torch.equal(mirrored, mirrored.flip(1))
+    assert batch.flow is not None and both.flow is not None
+    numbers = [0, 1, 2, 3, 2, 1, 0]
+    for index, (number, other) in enumerate(pairwise(numbers)):
+        slot = int(other > number)  # to the frame after or before
+        assert torch.equal(both.flow[:, index, 1], batch.flow[:, number, slot])
+        slot = int(number > other)
+        assert torch.equal(both.flow[:, index + 1, 0], batch.flow[:, other, slot])
+    assert Batch(batch.low, batch.high, None).mirrored().flow is None

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,15 +13,21 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 import upreel.evaluation.evaluate
-from upreel.data.clips import Clip
+import upreel.metrics.motion
+from upreel.data.clips import Clip, find_clips
+from upreel.data.datasets.index import Entry, Index, Part, write_index
 from upreel.errors import UsageError
-from upreel.evaluation.evaluate import check_fit, evaluate, score, score_clip
+from upreel.evaluation.evaluate import check_fit, evaluate, find_metrics, score, score_clip
 from upreel.evaluation.pairs import Pair, read_pair
 from upreel.evaluation.protocols import Protocol, find_protocol
+from upreel.evaluation.report import ClipScore
 from upreel.evaluation.results import Results
+from upreel.metrics import Listed, farneback, tof
+from upreel.metrics.motion import visible
 from upreel.models.bicubic import Bicubic, Lanczos
 from upreel.models.compact import Compact
-from upreel.models.upscaler import Spec, State, Window
+from upreel.models.upscaler import Spec, State, Upscaler, Window
+from upreel.ops.warp import warp
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 PROTOCOL = find_protocol("val-bi-y8", 2)
@@ -52,8 +58,14 @@ HIGH = moving_clip()
 PAIR = Pair("clip", [frame[:, ::2, ::2] for frame in HIGH], HIGH)
 
 
+def scored(upscalers: Sequence[Upscaler], pair: Pair, protocol: Protocol) -> list[ClipScore]:
+    metrics, unavailable = find_metrics(protocol)
+    assert not unavailable
+    return list(score_clip(upscalers, pair, protocol, metrics))
+
+
 def test_the_truth_itself_scores_best() -> None:
-    (score,) = score_clip([Replay(HIGH)], PAIR, PROTOCOL)
+    (score,) = scored([Replay(HIGH)], PAIR, PROTOCOL)
     assert score.mean("psnr") == float("inf")
     assert score.mean("ssim") == pytest.approx(1)
     assert score.mean("tof") == 0
@@ -61,7 +73,7 @@ def test_the_truth_itself_scores_best() -> None:
 
 def test_scores_are_means_over_frames_not_of_pooled_errors() -> None:
     outputs = [(high + e / 255).clamp(0, 1) for high, e in zip(HIGH, (40, 5, 1), strict=True)]
-    (score,) = score_clip([Replay(outputs)], PAIR, PROTOCOL)
+    (score,) = scored([Replay(outputs)], PAIR, PROTOCOL)
     expected = [
         peak_signal_noise_ratio(  # type: ignore[no-untyped-call]
             high[:, 8:-8, 8:-8].numpy(), output[:, 8:-8, 8:-8].numpy(), data_range=1
@@ -75,14 +87,45 @@ def test_outputs_are_rounded_and_clipped_to_8_bits() -> None:
     white = torch.ones(1, 40, 40)
     outputs = [white + 0.3, white - 0.4 / 255]
     pair = Pair("white", [white[:, ::2, ::2]] * 2, [white] * 2)
-    (score,) = score_clip([Replay(outputs)], pair, PROTOCOL)
+    (score,) = scored([Replay(outputs)], pair, PROTOCOL)
     assert score.mean("psnr") == float("inf")
 
 
 def test_things_that_move_elsewhere_show_in_tof_alone() -> None:
     still = [HIGH[0]] * 3
-    (moved,) = score_clip([Replay(still)], PAIR, PROTOCOL)
+    (moved,) = scored([Replay(still)], PAIR, PROTOCOL)
     assert moved.mean("tof") == pytest.approx(2, abs=0.3)
+
+
+def test_flow_is_of_whole_frames_and_cropped_afterwards() -> None:
+    still = [HIGH[0]] * 3
+    metrics = ("psnr", "tof", "warp", "warp-difference")
+    (found,) = scored([Replay(still)], PAIR, replace(PROTOCOL, metrics=metrics))
+    inside = (slice(None), slice(8, -8), slice(8, -8))
+    for t in (1, 2):
+        values = [found.scores[name][t - 1] for name in metrics[1:]]
+        motion = farneback(HIGH[t - 1], HIGH[t])
+        back = farneback(HIGH[t], HIGH[t - 1])
+        shown = visible(back, motion)[8:-8, 8:-8]
+        assert values[0] == pytest.approx(tof(torch.zeros_like(motion), motion, border=8), rel=1e-6)
+        for value, old, new in zip(
+            values[1:], (HIGH[0], HIGH[0] - HIGH[t - 1]), (HIGH[0], HIGH[0] - HIGH[t]), strict=True
+        ):
+            error = (new - warp(old[None], back[None])[0])[inside][0][shown]
+            assert value == pytest.approx(1000 * float((error**2).mean()), rel=1e-5)
+
+
+def test_the_flow_of_the_truth_is_found_once_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = []
+
+    def count(previous: Tensor, frame: Tensor) -> Tensor:
+        found.append((previous, frame))
+        return farneback(previous, frame)
+
+    monkeypatch.setattr(upreel.metrics.motion, "farneback", count)
+    protocol = replace(PROTOCOL, metrics=("tof", "warp", "warp-difference"))
+    scored([Replay(HIGH), Replay([HIGH[0]] * 3)], PAIR, protocol)
+    assert len(found) == 2 * 2  # there and back, for two pairs of frames
 
 
 def test_the_border_does_not_count() -> None:
@@ -90,13 +133,13 @@ def test_the_border_does_not_count() -> None:
     for output in outputs:
         output[:, :8] = 0
         output[:, :, -8:] = 1
-    (score,) = score_clip([Replay(outputs)], PAIR, PROTOCOL)
+    (score,) = scored([Replay(outputs)], PAIR, PROTOCOL)
     assert score.mean("psnr") == float("inf")
 
 
 def test_an_upscaler_that_is_given_twice_runs_once() -> None:
     replay = Replay(HIGH)
-    first, second = score_clip([replay, replay], PAIR, PROTOCOL)
+    first, second = scored([replay, replay], PAIR, PROTOCOL)
     assert first == second
     assert replay.steps == 3
 
@@ -124,7 +167,7 @@ class Count:
 def test_frames_that_were_left_out_are_compared_with_what_was_made_for_them() -> None:
     high = [torch.full((3, 16, 16), level / 255) for level in range(5)]
     pair = Pair("steps", [frame[:, ::4, ::4] for frame in high[::2]], high)
-    (score,) = score_clip([Count()], pair, find_protocol("stvsr-vid4"))
+    (score,) = scored([Count()], pair, find_protocol("stvsr-vid4"))
     assert score.frames == (0, 1, 2, 3, 4)
     assert set(score.scores["psnr"]) == {float("inf")}
 
@@ -134,7 +177,7 @@ def test_only_the_frames_that_count_are_scored_and_all_are_seen() -> None:
     bad = [torch.zeros_like(frame) for frame in frames]
     pair = Pair("clip", [frame[:, ::2, ::2] for frame in frames], HIGH, (1,))
     replay = Replay([bad[0], frames[1], *bad[2:]])
-    (score,) = score_clip([replay], pair, PROTOCOL)
+    (score,) = scored([replay], pair, PROTOCOL)
     assert (score.frames, replay.steps, score.steps) == ((1,), 6, 6)
     assert score.scores["psnr"] == (float("inf"),)
     assert score.scores["tof"] == ()
@@ -145,11 +188,11 @@ def test_rows_and_columns_that_are_cropped_do_not_count() -> None:
     outputs = [high.clone() for high in HIGH]
     for output in outputs:
         output[:, :5], output[:, -3:], output[..., :4], output[..., -2:] = 0, 0, 0, 0
-    (score,) = score_clip([Replay(outputs)], PAIR, protocol)
+    (score,) = scored([Replay(outputs)], PAIR, protocol)
     assert score.mean("psnr") == float("inf")
     for output in outputs:
         output[:, 5] = 0
-    (score,) = score_clip([Replay(outputs)], PAIR, protocol)
+    (score,) = scored([Replay(outputs)], PAIR, protocol)
     assert score.mean("psnr") < 40
 
 
@@ -202,6 +245,45 @@ def test_luma_and_rgb_networks_stand_in_one_table(tmp_path: Path, protocol: str)
     assert "BasicVSR++" in [entry.method for entry in report.published]
 
 
+def test_a_metric_without_weights_is_left_out_and_the_reason_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPREEL_CACHE", str(tmp_path / "nothing"))
+    protocol = replace(PROTOCOL, crop=(0, 0, 0, 0), metrics=("psnr", "lpips"))
+    kept = Results(tmp_path / "kept")
+    data = write_clips(tmp_path / "data", "a")
+    report = score({"filter": Bicubic(2)}, protocol, data, results=kept)
+    assert report.metrics == ("psnr",)
+    assert report.unavailable["lpips"].startswith("not available: ")
+    assert "upreel models get alexnet" in report.unavailable["lpips"]
+    # Once it can be had, what was kept without it does not stand in its way.
+    listed = Listed(False, lambda: lambda seen: 0.25)
+    monkeypatch.setitem(upreel.metrics.METRICS, "lpips", listed)
+    report = score({"filter": Bicubic(2)}, protocol, data, results=kept)
+    assert (report.metrics, report.unavailable) == (("psnr", "lpips"), {})
+    assert report["filter"].means["lpips"] == 0.25
+
+
+def test_a_metric_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"a metric out of psnr, .* found 'best'"):
+        score({}, replace(PROTOCOL, metrics=("best",)), tmp_path)
+
+
+def test_clips_that_are_drawn_and_those_of_an_index_are_data(tmp_path: Path) -> None:
+    protocol = replace(PROTOCOL, frames=2, metrics=("psnr",))
+    drawn = score({"filter": Bicubic(2)}, protocol, Path("procedural"))
+    assert {clip.clip for clip in drawn.rows[0].clips} == {
+        clip.name for clip in find_clips(Path("procedural"), "val")
+    }
+    assert 15 < drawn["filter"].psnr < 60
+    data = write_clips(tmp_path, "a", "b", "c")
+    parts: tuple[Part, ...] = ("train", "val", "val")
+    entries = (Entry(*both) for both in zip("abc", "abc", parts, strict=True))
+    write_index(data, Index("set", "CC0", "its page", tuple(entries)))
+    indexed = score({"filter": Bicubic(2)}, replace(protocol, crop=(0, 0, 0, 0)), data)
+    assert [clip.clip for clip in indexed.rows[0].clips] == ["b", "c"]
+
+
 class Given(Replay):
     """The same for RGB at x4."""
 
@@ -221,5 +303,5 @@ def test_scores_are_those_of_basicsr(kind: str, crop: int, name: str, key: str) 
             float(golden[f"out_{metric}_{kind}_crop{crop}_{key}"]) for metric in ("psnr", "ssim")
         ]
     protocol = replace(find_protocol(name), crop=(crop,) * 4)
-    (found,) = score_clip([Given([output])], Pair("a", [truth[:, ::4, ::4]], [truth]), protocol)
+    (found,) = scored([Given([output])], Pair("a", [truth[:, ::4, ::4]], [truth]), protocol)
     assert [found.mean("psnr"), found.mean("ssim")] == pytest.approx(expected, abs=1e-4)

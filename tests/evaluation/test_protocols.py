@@ -59,3 +59,9 @@ def test_unknown_protocols_and_scales_are_refused() -> None:
         find_protocol("val-bi-y8", 8)
     with pytest.raises(UsageError, match="expected 4 as the scale of vid4-bi-y, found 2"):
         find_protocol("vid4-bi-y", 2)
+
+
+def test_other_metrics_may_be_asked_for_and_psnr_stays_the_first() -> None:
+    protocol = find_protocol("val-bi-y8").measuring(["lpips", "psnr", "lpips"])
+    assert protocol.metrics == ("psnr", "lpips")
+    assert "Farneback" not in protocol.description

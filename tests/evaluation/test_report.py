@@ -38,6 +38,16 @@ def test_means_are_over_frames_then_clips() -> None:
     assert row.memory == 2**20
 
 
+def test_a_metric_without_values_has_no_mean() -> None:
+    short, long = clip("a", (30.0,), ()), clip("b", (30.0, 30.0), (math.nan, 2.0))
+    assert math.isnan(Row("it", (short,)).mean("tof"))
+    assert Row("it", (short,)).means == {"psnr": 30}
+    assert Row("it", (short, long)).mean("tof") == 2
+    with (console := Console(width=80)).capture() as capture:
+        console.print(Report("p", 4, "how", (Row("it", (short,)),)).to_table())
+    assert " - " in capture.get()
+
+
 def test_gains_are_of_the_means() -> None:
     assert FINITE.gain(FINITE["x"], "bicubic") == 0
     assert FINITE.gain(FINITE["x"], "linear") is None

@@ -9,6 +9,7 @@ from upreel.errors import UsageError, WeightsError
 from upreel.losses import make_loss
 from upreel.losses.perceptual import Perceptual
 from upreel.losses.seen import Seen
+from upreel.models.vgg import TrunkName
 
 WEIGHT = torch.tensor([0.25, 0.75])
 
@@ -68,3 +69,25 @@ def test_options_that_cannot_be_are_refused() -> None:
         Perceptual(trunk="vgg16", layers=["conv5_4"], seed=0)
     with pytest.raises(UsageError, match=r"layer_weight for each of 1 layers .* found 2"):
         Perceptual(trunk="alexnet", layers=["conv1"], layer_weights=[1.0, 2.0], seed=0)
+    with pytest.raises(UsageError, match=r"weights or a seed of vgg16, found both"):
+        Perceptual(trunk="vgg16", weights="mine.pth", seed=0)
+
+
+def test_random_numbers_of_others_stay_as_they_are() -> None:
+    before = torch.get_rng_state()
+    Perceptual(trunk="alexnet", seed=0)
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize(
+    ("trunk", "layer", "side"), [("vgg19", "conv5_4", 16), ("alexnet", "conv2", 15)]
+)
+def test_crops_that_are_too_small_are_named(trunk: TrunkName, layer: str, side: int) -> None:
+    loss = Perceptual(trunk=trunk, layers=[layer], seed=0)
+    fits = torch.rand(1, 1, 3, side, side)
+    loss(Seen(fits, fits, torch.ones(1)))
+    small = fits[..., 1:, :]
+    with pytest.raises(
+        UsageError, match=rf"larger for {layer} of {trunk}, found {side}x{side - 1}"
+    ):
+        loss(Seen(small, small, torch.ones(1)))

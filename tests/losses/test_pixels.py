@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from upreel.errors import ConfigError, UsageError
-from upreel.losses import LOSSES, make_loss
+from upreel.errors import ConfigError
+from upreel.losses import LOSSES, Option, make_loss
 from upreel.losses.pixels import (
     charbonnier,
     frequency,
@@ -88,8 +88,6 @@ def test_the_sum_of_charbonnier_counts_every_value_of_the_batch() -> None:
     expected = np.sqrt((output.numpy() - truth.numpy()) ** 2 + 1e-4).sum()
     found = charbonnier(output, truth, torch.tensor([0.5, 0.5]), eps=1e-2, reduction="sum")
     assert float(found) == pytest.approx(float(expected), rel=1e-5)
-    with pytest.raises(UsageError, match=r"mean or sum of charbonnier, found 'max'"):
-        charbonnier(output, truth, torch.tensor([0.5, 0.5]), reduction="max")
 
 
 def test_huber_is_that_of_tosr() -> None:
@@ -139,3 +137,33 @@ def test_options_come_from_the_recipe() -> None:
         make_loss("ping-pong", {"eps": 1.0})
     with pytest.raises(ConfigError, match=r"expected a loss out of adversarial, .* found 'l3'"):
         make_loss("l3")
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("charbonnier", {"eps": "x"}, "'charbonnier' expects a valid number as 'eps', found 'x'"),
+        ("charbonnier", {"eps": True}, "expects a valid number as 'eps', found True"),
+        ("charbonnier", {"eps": 0.0}, "expects greater than 0 as 'eps', found 0.0"),
+        ("charbonnier", {"reduction": "max"}, "expects 'mean' or 'sum' as 'reduction', found 'm"),
+        ("huber", {"delta": -1}, "expects greater than 0 as 'delta', found -1"),
+        ("flow-weighted", {"reach": 0.0}, "expects greater than 0 as 'reach', found 0.0"),
+        ("flow-weighted", {"gain": float("nan")}, "'gain', found nan"),
+        ("warp", {"of": 3}, "expects 'output' or 'error' as 'of', found 3"),
+        ("adversarial", {"kind": "hinge"}, "expects .*'relativistic' as 'kind', found 'hinge'"),
+        ("perceptual", {"layers": "relu5_4"}, "expects a valid list as 'layers', found 'relu5_4'"),
+        ("perceptual", {"layer_weights": ["x"]}, "expects a valid number as 'layer_weights'"),
+        ("perceptual", {"seed": "x"}, "expects a valid integer as 'seed', found 'x'"),
+        ("perceptual", {"trunk": "vgg11"}, "expects 'vgg16', 'vgg19' or 'alexnet' as 'trunk'"),
+    ],
+)
+def test_an_option_of_a_wrong_type_is_refused_before_the_first_step(
+    name: str, options: dict[str, Option], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        make_loss(name, options)
+
+
+def test_whole_numbers_serve_as_numbers() -> None:
+    zeros = torch.zeros(1, 3, 1, 2, 2)
+    assert float(make_loss("charbonnier", {"eps": 2})(Seen(zeros, zeros, WEIGHT))) == 2

@@ -7,7 +7,8 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from upreel.metrics import Seen, farneback, tof
-from upreel.metrics.temporal import flicker, profile_difference, visible, warping_error
+from upreel.metrics.motion import visible
+from upreel.metrics.temporal import flicker, profile_difference, warping_error
 
 
 def texture(height: int, width: int) -> Tensor:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import contextlib
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
 
 from upreel.errors import UsageError, WeightsError
-from upreel.models.vgg import Trunk, TrunkName, make_trunk, standardize
+from upreel.models.vgg import Trunk, TrunkName, make_trunk, read_tensors, standardize
 
 # The published lists: number of each convolution among the features, its channels out.
 VGG16 = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256}
@@ -103,6 +106,28 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"tensors and nothing else in .*bad.pth"):
         make_trunk("vgg16", weights=tmp_path / "bad.pth")
     assert not (tmp_path / "sprung").exists()
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_damage_is_told_in_one_line(tmp_path: Path, zipped: bool) -> None:
+    path = tmp_path / "bad.pth"
+    torch.save({"features.0.weight": torch.zeros(2)}, path, _use_new_zipfile_serialization=zipped)
+    whole = path.read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(150):
+        damaged = bytearray(whole)
+        damaged[int(random.integers(len(whole)))] = int(random.integers(256))
+        path.write_bytes(damaged[: int(random.integers(len(whole) // 2, 2 * len(whole)))])
+        with contextlib.suppress(WeightsError), warnings.catch_warnings(action="ignore"):
+            read_tensors(path)
+
+
+def test_values_that_are_not_real_numbers(tmp_path: Path) -> None:
+    state = make_trunk("alexnet", seed=3).state_dict()
+    for value in (torch.full((64,), float("nan")), torch.zeros(64, dtype=torch.complex64)):
+        torch.save(state | {"features.0.bias": value}, tmp_path / "bad.pth")
+        with pytest.raises(WeightsError, match=r"expected finite numbers as features.0.bias in"):
+            make_trunk("alexnet", weights=tmp_path / "bad.pth")
 
 
 def test_what_does_not_fit_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -38,7 +38,7 @@ def test_values_can_be_changed() -> None:
     assert recipe.stages[1].steps == 7
     assert recipe.network.init == "my.safetensors"
     assert recipe.network.arguments["channels"] == 16
-    assert recipe.packing.degradations["bi"] == (Reduce("BI"), Noise((1.0, 2.0)))
+    assert recipe.packing.degradations["bi"] == (Reduce("BI"), Noise((2.0,)))
     whole = read_recipe(CLEAN, ["stages=[{steps=5, batch=1, crop=16, frames=3}]"])
     assert whole.stages == (Stage(steps=5, batch=1, crop=16, frames=3),)
     assert whole.steps == 5
@@ -69,6 +69,17 @@ def test_values_can_be_changed() -> None:
 def test_what_makes_no_sense_gets_a_sentence(change: str, sentence: str) -> None:
     with pytest.raises(ConfigError, match=sentence):
         read_recipe(CLEAN, [change])
+
+
+@pytest.mark.parametrize("name", recipes())
+def test_smoke_is_a_short_run_of_the_same_recipe(name: str) -> None:
+    recipe, smoke = read_recipe(name), read_recipe(f"{name}-smoke")
+    assert smoke.steps <= 500 < recipe.steps
+    assert smoke.network.init == ""
+    assert (smoke.name, smoke.data, smoke.protocol, smoke.losses) == (
+        recipe.name, recipe.data, recipe.protocol, recipe.losses
+    )  # fmt: skip
+    assert read_recipe(f"{name}-smoke", ["stages.0.steps=7"]).steps == 7
 
 
 def test_an_unknown_protocol_is_refused_at_once() -> None:

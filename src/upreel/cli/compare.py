@@ -16,6 +16,9 @@ def compare(
     reference: Annotated[
         Path | None, typer.Option(help="What both should look like; without it A is.")
     ] = None,
+    offset: Annotated[
+        float, typer.Option(metavar="SECONDS", help="How long after the others B begins.")
+    ] = 0.0,
     out: Annotated[Path, typer.Option(help="The report; one that is there is replaced.")] = Path(
         "report.html"
     ),
@@ -26,10 +29,12 @@ def compare(
     upreel compare a.mp4 b.mp4
 
     upreel compare a.mp4 b.mp4 --reference original.mp4 --out report.html
+
+    upreel compare a.mp4 cut.mp4 --offset 12.5
     """
     from upreel.evaluation.compare import compare as write_comparison
 
-    report = write_comparison(first, second, out, reference=reference)
+    report = write_comparison(first, second, out, reference=reference, offset=offset)
     for row in report.rows:
         means = row.means
         typer.echo(f"{row.name}: {means['psnr']:.2f} dB, SSIM {means['ssim']:.4f}")

@@ -20,14 +20,22 @@ def evaluate(
     data: Annotated[
         Path,
         typer.Option(
-            help="A folder of clips that no model was trained on; or one with folders train and "
-            "val, and then val counts."
+            help="A folder of clips that no model was trained on; one with folders train and val, "
+            "and then val counts; one that 'upreel data prepare' made; or the word procedural: "
+            "clips that are drawn."
         ),
     ],
     protocol: Annotated[
         str, typer.Option(help="What the scores mean, such as val-bi-y8 or vid4-bi-y.")
     ] = "val-bi-y8",
     scale: Annotated[int, typer.Option(help="2, 3 or 4.")] = 4,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="What is measured beside PSNR in place of the protocol's own metrics, such as "
+            "ssim,tof,warp-difference,lpips."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print every score of every frame, for spreadsheets.")
@@ -51,6 +59,8 @@ def evaluate(
     upreel eval --model swift:clean --model lanczos --data clips
 
     upreel eval --model swift:bd --data Vid4 --protocol vid4-bd-y
+
+    upreel eval --model swift:real --data procedural --metrics ssim,warp-difference,lpips,vmaf
     """
     from rich.console import Console
 
@@ -60,6 +70,8 @@ def evaluate(
     from upreel.models.weights import load
 
     found = find_protocol(protocol, scale)
+    if metrics is not None:
+        found = found.measuring(name.strip() for name in metrics.split(","))
     upscalers = {name: load(name, scale) for name in models}
     report = score(upscalers, found, data, results=Results() if cached else None)
     if html is not None:

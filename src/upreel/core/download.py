@@ -78,8 +78,13 @@ def _fetch(address: str, part: Path, progress: Progress) -> None:
         with urlopen(request, timeout=_PATIENCE) as answer:
             if answer.status != 206:  # the server begins anew
                 done = 0
-            length = answer.headers["Content-Length"]
-            total = None if length is None else done + int(length)
+            elif not (given := answer.headers["Content-Range"] or "").startswith(f"bytes {done}-"):
+                raise DownloadError(
+                    f"expected bytes from {done} on of {address}, found {given or 'others'}; "
+                    f"remove {part} to begin anew"
+                )
+            length = answer.headers["Content-Length"] or ""
+            total = done + int(length) if length.isdecimal() else None
             progress(done, total)
             with part.open("ab" if done else "wb") as file:
                 done = _copy(answer, file, done, total, progress)
@@ -88,7 +93,7 @@ def _fetch(address: str, part: Path, progress: Progress) -> None:
             if error.code == _RANGE_NOT_SATISFIABLE and done:
                 return  # all of it is here: the checksum tells
             raise DownloadError(f"{address} answers {error.code} {error.reason}") from error
-    except (URLError, HTTPException, ConnectionError, TimeoutError) as error:
+    except (URLError, HTTPException, _ReadError, ValueError) as error:
         raise _broken(address, str(getattr(error, "reason", error))) from error
     if total is not None and done < total:
         raise _broken(address, f"{done} of {total} bytes came")
@@ -97,11 +102,22 @@ def _fetch(address: str, part: Path, progress: Progress) -> None:
 def _copy(
     source: BinaryIO, file: BinaryIO, done: int, total: int | None, progress: Progress
 ) -> int:
-    while piece := source.read(_PIECE):
+    while piece := _read(source):
         file.write(piece)
         done += len(piece)
         progress(done, total)
     return done
+
+
+class _ReadError(Exception):
+    """The connection failed: not the disk, of which an `OSError` tells as well."""
+
+
+def _read(source: BinaryIO) -> bytes:
+    try:
+        return source.read(_PIECE)
+    except OSError as error:
+        raise _ReadError(error) from error
 
 
 def _broken(address: str, why: str) -> DownloadError:

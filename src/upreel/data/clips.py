@@ -14,7 +14,8 @@ from torch import Tensor
 
 from upreel.data.camera import pan
 from upreel.data.datasets import index
-from upreel.data.degradations import Luma
+from upreel.data.degradations import Codes, Luma
+from upreel.data.procedural import draw_frames, draw_scene
 from upreel.errors import MediaError
 from upreel.ops.color import code_range, rgb_to_ycbcr
 from upreel.ops.flow import to_8_bits
@@ -28,6 +29,10 @@ PATHS = 2
 """How many camera paths are made over each photograph."""
 
 Split = Literal["train", "val", "test"]
+_PROCEDURAL: dict[Split, range] = {
+    "train": range(24), "val": range(1000, 1006), "test": range(2000, 2006)
+}  # fmt: skip
+_SIZE, _FRAMES = (192, 192), 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,7 @@ class Clip:
             become the truth.
         credit: licence and source.
         still: whether it is a photograph, over which a camera is to move.
+        procedural: its number among the clips that need no file, see `data.procedural`.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Clip:
     halve: int = 1
     credit: str = "unknown"
     still: bool = False
+    procedural: int | None = None
 
 
 def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> list[Clip]:
@@ -57,13 +64,19 @@ def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> lis
         data: a folder of videos and of folders of images, or one with a folder of such for each
             split. Where it has an `index.tsv`, that says which clips there are (columns `split`,
             `name`, `kind`, `halve`, `licence`, `source`) and they lie in a folder for each split.
+            `procedural`, where nothing has this name: clips that are drawn.
         split: which of them, where there are splits.
         stills: whether photographs (`kind` is `stills`) become clips too.
 
     Raises:
         MediaError: there are none.
     """
-    if (data / index.NAME).is_file():
+    if _is_procedural(data):
+        clips = [
+            Clip(f"procedural-{number}", data, credit="Upreel, CC0", procedural=number)
+            for number in _PROCEDURAL[split]
+        ]
+    elif (data / index.NAME).is_file():
         read = index.read_index(data)
         clips = [
             Clip(entry.name, data / entry.path, credit=f"{read.licence}, {read.page}")
@@ -85,8 +98,10 @@ def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> lis
 
 def has_splits(data: Path) -> bool:
     """Whether a folder tells clips for training from clips for validation."""
-    return any((data / name).is_file() for name in (INDEX, index.NAME)) or all(
-        (data / name).is_dir() for name in ("train", "val")
+    return (
+        _is_procedural(data)
+        or any((data / name).is_file() for name in (INDEX, index.NAME))
+        or all((data / name).is_dir() for name in ("train", "val"))
     )
 
 
@@ -105,6 +120,10 @@ def _read_index(data: Path, split: Split, *, stills: bool) -> Iterator[Clip]:
                     yield Clip(name, photograph, int(row["halve"]), credit, still=True)
 
 
+def _is_procedural(data: Path) -> bool:
+    return str(data) == "procedural" and not data.exists()
+
+
 def _is_video(path: Path) -> bool:
     return path.suffix.lower() in {*CONTAINERS, ".avi", ".y4m", ".264", ".gif"}
 
@@ -115,11 +134,20 @@ def read_luma(clip: Clip) -> Iterator[Luma]:
     Raises:
         MediaError: the clip cannot be read.
     """
-    if clip.still:
+    if clip.procedural is not None:
+        for rgb in draw_procedural(clip.procedural):
+            unit = torch.from_numpy(rgb).float() / 255
+            yield to_8_bits(rgb_to_ycbcr(unit, "smpte170m", "tv", 8)[0])
+    elif clip.still:
         for frame in pan(next(_decode_luma(clip)), key=clip.name):
             yield np.ascontiguousarray(frame)
     else:
         yield from _decode_luma(clip)
+
+
+def draw_procedural(number: int) -> Iterator[Codes]:
+    """Draw the frames of a clip that needs no file: RGB `(3, H, W)`, 8 bits."""
+    return draw_frames(draw_scene(_SIZE, seed=0, index=number), _SIZE, range(_FRAMES))
 
 
 def _decode_luma(clip: Clip) -> Iterator[Luma]:

@@ -76,15 +76,13 @@ class Shape:
 
     Attributes:
         size: sequences in the global batch.
-        frames: of a sequence, before it is mirrored.
+        frames: of a sequence.
         crop: side of a low frame, pixels.
-        mirror: whether a sequence is followed by itself backwards: `2 * frames` frames.
     """
 
     size: int
     frames: int
     crop: int
-    mirror: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +193,6 @@ class Loader:
         source = part.sources[int(random.integers(len(part.sources)))]
         times, place = self._place(random, source, shape)
         high = _augment(random, source.read(times)[place], self._augmentation)
-        if shape.mirror:
-            high = np.concatenate([high, high[::-1]])
         low = self._degrade(np.ascontiguousarray(high), key=f"{self._seed}-{step}-{index}")
         flow = torch.from_numpy(find_flow(_luma(low), 1)[:, 0]) if self._flow else None
         inner = _inner(random, low.shape[-2:], shape.crop)

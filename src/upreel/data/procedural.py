@@ -9,6 +9,7 @@ a layer, and the edges of objects are soft.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -70,13 +71,14 @@ class Layer:
     disparity: float
 
     def texture(self, x: NDArray[np.float64], y: NDArray[np.float64], t: float) -> Floats:
-        """The texture at points `(H, W)` of frame `t`, `(3, H, W)`, levels."""
-        u, v = x - self.velocity[0] * t, y - self.velocity[1] * t
-        value = np.zeros((3, *u.shape))
-        for wave, phase, strength in zip(self.waves, self.phases, self.strengths, strict=True):
-            angle = wave[0] * u + wave[1] * v
-            value += strength * np.cos(angle + phase[:, None, None])
-        return (value + self.color[:, None, None]).astype(np.float32)
+        """The texture of frame `t` where columns `x` and rows `y` cross, `(3, H, W)`, levels."""
+        # A wave in two dimensions is a product of two in one, so the sum is a matrix product.
+        along = np.exp(1j * self.waves[:, :1] * (x - self.velocity[0] * t))
+        down = np.exp(1j * self.waves[:, 1:] * (y - self.velocity[1] * t))
+        strength = self.strengths * np.exp(1j * self.phases.T)
+        value = ((strength[:, None] * down.T) @ along).real
+        texture: Floats = (value + self.color[:, None, None]).astype(np.float32)
+        return texture
 
     def cover(self, x: NDArray[np.float64], y: NDArray[np.float64], t: float) -> Floats:
         """How much of each point the shape covers, 0 to 1, soft over about a pixel."""
@@ -139,13 +141,12 @@ def make_clip(
 def render(layers: tuple[Layer, ...], size: tuple[int, int], frames: int) -> Procedural:
     """Render layers, the farthest first, which has to cover everything."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
-    pictures = [_picture(layers, x, y, t) for t in range(frames)]
     tops = [_top(layers, x, y, t) for t in range(frames)]
     velocity = np.stack([layer.velocity for layer in layers]).astype(np.float32)
     moved = [velocity[top].transpose(2, 0, 1) for top in tops]
     forward, backward = np.stack(moved[:-1]), -np.stack(moved[1:])
     return Procedural(
-        np.stack(pictures),
+        np.stack(list(draw_frames(layers, size, range(frames)))),
         forward,
         backward,
         np.stack([_hidden(layers, tops[t], forward[t], t + 1) for t in range(frames - 1)]),
@@ -154,15 +155,19 @@ def render(layers: tuple[Layer, ...], size: tuple[int, int], frames: int) -> Pro
     )
 
 
-def _picture(
-    layers: tuple[Layer, ...], x: NDArray[np.float64], y: NDArray[np.float64], t: int
-) -> NDArray[np.uint8]:
-    picture = layers[0].texture(x, y, t)
-    for layer in layers[1:]:
-        cover = layer.cover(x, y, t)
-        picture = picture + cover * (layer.texture(x, y, t) - picture)
-    codes: NDArray[np.uint8] = np.clip(np.round(picture), 0, 255).astype(np.uint8)
-    return codes
+def draw_frames(
+    layers: tuple[Layer, ...], size: tuple[int, int], times: Iterable[int]
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw some frames of layers, `(3, H, W)`, 8 bits."""
+    rows, columns = (np.arange(side, dtype=np.float64) for side in size)
+    x, y = columns[None], rows[:, None]
+    for t in times:
+        picture = layers[0].texture(columns, rows, t)
+        for layer in layers[1:]:
+            cover = layer.cover(x, y, t)
+            picture = picture + cover * (layer.texture(columns, rows, t) - picture)
+        codes: NDArray[np.uint8] = np.clip(np.round(picture), 0, 255).astype(np.uint8)
+        yield codes
 
 
 def _top(

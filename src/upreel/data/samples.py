@@ -30,6 +30,17 @@ class Batch:
     high: Tensor
     flow: Tensor | None
 
+    def mirrored(self) -> Batch:
+        """Every sequence, and then its way back without the last frame again."""
+        low, high = (torch.cat((clip, clip[:, :-1].flip(1)), 1) for clip in (self.low, self.high))
+        if self.flow is None:
+            return Batch(low, high, None)
+        back = self.flow[:, :-1].flip(1, 2)  # before and after change places
+        flow = torch.cat((self.flow, back), 1)
+        turn = self.flow.shape[1] - 1
+        flow[:, turn, 1] = flow[:, turn, 0]  # the frame after the last is the one before it
+        return Batch(low, high, flow)
+
 
 class Sampler:
     """Draws sequences from packed clips and turns them about."""

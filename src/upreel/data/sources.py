@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from upreel.data.clips import Clip, luma_of
-from upreel.data.procedural import make_clip
+from upreel.data.procedural import draw_frames, draw_scene
 from upreel.errors import MediaError
 from upreel.ops.color import MATRICES, rgb_to_ycbcr, ycbcr_to_rgb
 from upreel.ops.flow import to_8_bits
@@ -123,8 +123,8 @@ class ProceduralSource:
 
     def read(self, times: Sequence[int]) -> NDArray[np.uint8]:
         """Frames at rising indices, `(T, C, H, W)`, 8 bits."""
-        made = make_clip(self.size, times[-1] + 1, seed=self.seed, index=self.index)
-        frames: NDArray[np.uint8] = made.frames[list(times)]
+        scene = draw_scene(self.size, seed=self.seed, index=self.index)
+        frames = np.stack(list(draw_frames(scene, self.size, times)))
         if self.color == "rgb":
             return frames
         unit = torch.from_numpy(frames).float() / 255

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ import cv2
 import torch
 from torch import Tensor
 
-from upreel.errors import MediaError
+from upreel.errors import MediaError, UsageError
 from upreel.evaluation.colors import to_luma
 from upreel.evaluation.html.exhibits import to_rgb
 from upreel.evaluation.html.page import render, write
@@ -36,8 +37,8 @@ class Track:
         period: seconds between frames, on average.
     """
 
-    def __init__(self, label: str, path: Path) -> None:
-        """Open a video.
+    def __init__(self, label: str, path: Path, *, offset: Fraction = Fraction(0)) -> None:
+        """Open a video; its own zero is the instant `offset`, in seconds.
 
         Raises:
             MediaError: it cannot be read.
@@ -48,12 +49,13 @@ class Track:
         self.size = (video.width, video.height)
         self.period = 1 / (video.frame_rate or DEFAULT_RATE)
         self._zero = self._reader.media.start if self._reader.media else Fraction(0)
+        self._zero -= offset
         self._frames = iter(self._reader)
         self._held: list[tuple[Fraction, Frame]] = []
         self._converter: PlaneConverter | None = None
 
     def __iter__(self) -> Iterator[tuple[Fraction, Frame]]:
-        """The frames that are left, each with its instant in seconds since the video's zero."""
+        """The frames that are left, each with its instant in seconds."""
         for frame in self._frames:
             yield frame.pts * frame.time_base - self._zero, frame
 
@@ -107,7 +109,14 @@ class _Scores:
         return Row(self.label, (ClipScore(clip, frames, scores, self.size),))
 
 
-def compare(first: Path, second: Path, target: Path, *, reference: Path | None = None) -> Report:
+def compare(
+    first: Path,
+    second: Path,
+    target: Path,
+    *,
+    reference: Path | None = None,
+    offset: float = 0.0,
+) -> Report:
     """Compare two videos and write the report; memory does not grow with their pictures.
 
     Frames are matched by their instants since each file's own zero: for each frame of the
@@ -119,15 +128,18 @@ def compare(first: Path, second: Path, target: Path, *, reference: Path | None =
         second: another.
         target: the HTML file; one that is there is replaced.
         reference: what both should look like. Without it, the second is scored against the first.
+        offset: seconds of the others that have gone by when the second begins; below zero if it
+            began before them.
 
     Raises:
+        UsageError: the offset is not a finite number.
         MediaError: a video cannot be read, or no frames belong together.
         OutputError: the report cannot be written.
     """
+    if not math.isfinite(offset):
+        raise UsageError(f"expected a number of seconds as the offset, found {offset}")
     began = time.perf_counter()
-    names = _distinct(first, second, reference)
-    paths = [path for path in (first, second, reference) if path is not None]
-    tracks = [Track(name, path) for name, path in zip(names, paths, strict=True)]
+    tracks = _open(first, second, reference, Fraction(offset))
     leader = tracks[-1] if reference else tracks[0]
     others = [track for track in tracks if track is not leader]
     size = leader.size if reference else max(track.size for track in tracks)
@@ -153,7 +165,7 @@ def compare(first: Path, second: Path, target: Path, *, reference: Path | None =
     if not numbers:
         raise MediaError(
             f"expected frames of the same instants in {first} and {second}, found none; "
-            "give videos of the same scene that begin at the same time"
+            "give videos of the same scene, and an offset where they do not begin together"
         )
     clip = gallery.title
     report = Report(
@@ -164,6 +176,8 @@ def compare(first: Path, second: Path, target: Path, *, reference: Path | None =
     )  # fmt: skip
     profile = gallery.profile()
     notes = _notes(tracks, size, len(numbers), missing, leader)
+    if offset:
+        notes.append(f"{tracks[1].label} begins {offset:g} s after the zero of the others.")
     notes.append(f"Read and compared in {time.perf_counter() - began:.1f} s.")
     crops = gallery.crops(f"dB of {scored[-1].label}")
     write(render(report, crops, [profile] if profile else [], notes=notes), target)
@@ -190,12 +204,16 @@ def _notes(
     return notes
 
 
-def _distinct(first: Path, second: Path, reference: Path | None) -> list[str]:
-    """Labels by which the videos can be told apart."""
+def _open(first: Path, second: Path, reference: Path | None, offset: Fraction) -> list[Track]:
+    """Open the videos, each with a label by which it can be told apart."""
     paths = [path for path in (first, second, reference) if path is not None]
-    if len({path.name for path in paths}) == len(paths):
-        return [path.name for path in paths]
-    return [f"{letter}: {path.name}" for letter, path in zip("ABC", paths, strict=False)]
+    names = [path.name for path in paths]
+    if len(set(names)) < len(names):
+        names = [f"{letter}: {name}" for letter, name in zip("ABC", names, strict=False)]
+    return [
+        Track(name, path, offset=offset if index == 1 else Fraction(0))
+        for index, (name, path) in enumerate(zip(names, paths, strict=True))
+    ]
 
 
 def _luma(rgb: Rgb) -> Tensor:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from upreel.data.clips import Clip, find_clips
 from upreel.errors import UsageError
 from upreel.evaluation.baselines import find_baselines
-from upreel.evaluation.colors import from_seen, to_luma, to_scored, to_seen
+from upreel.evaluation.colors import from_seen, to_scored, to_seen
 from upreel.evaluation.memory import read_peak, reset_peak
 from upreel.evaluation.pairs import Pair, read_pair
 from upreel.evaluation.protocols import Protocol
@@ -22,7 +23,7 @@ from upreel.evaluation.results import Results, clip_fingerprint, fingerprint, ve
 from upreel.evaluation.uniform import uniform_ssim
 from upreel.inference.loop import enlarge
 from upreel.inference.stages import Stages
-from upreel.metrics import farneback, psnr, ssim, tof
+from upreel.metrics import Mean, Metric, Motion, Seen, make_metrics
 from upreel.models.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
@@ -57,13 +58,19 @@ def score(
     *,
     results: Results | None = None,
 ) -> Report:
-    """The same without baselines."""
+    """The same without baselines.
+
+    A metric of the protocol that cannot be had here is left out, and the report says why.
+    """
+    metrics, unavailable = find_metrics(protocol)
+    # Scores that are kept are those of the metrics that could be had.
+    protocol = replace(protocol, metrics=tuple(metrics))
     for name, upscaler in upscalers.items():
         check_fit(name, upscaler, protocol)
     marks = {name: fingerprint(upscaler) for name, upscaler in upscalers.items()}
     rows: dict[str, list[ClipScore]] = {name: [] for name in upscalers}
     for clip in find_clips(data):
-        found = _score_or_find(upscalers, marks, clip, protocol, results)
+        found = _score_or_find(upscalers, marks, clip, protocol, metrics, results)
         for name, score_of_clip in found.items():
             rows[name].append(score_of_clip)
     return Report(
@@ -77,7 +84,20 @@ def score(
         find_published(protocol.name),
         versions(),
         str(data),
+        unavailable,
     )
+
+
+def find_metrics(protocol: Protocol) -> tuple[dict[str, Metric], dict[str, str]]:
+    """The metrics of a protocol, and why others of it cannot be had.
+
+    Raises:
+        UsageError: there is none of a name.
+    """
+    metrics, unavailable = make_metrics(protocol.metrics)
+    if protocol.window == "uniform7" and "ssim" in metrics:
+        metrics["ssim"] = Mean("ssim", True, lambda seen: uniform_ssim(*seen.both))
+    return metrics, unavailable
 
 
 def _score_or_find(
@@ -85,6 +105,7 @@ def _score_or_find(
     marks: Mapping[str, str],
     clip: Clip,
     protocol: Protocol,
+    metrics: Mapping[str, Metric],
     results: Results | None,
 ) -> dict[str, ClipScore]:
     """Scores on one clip: those that were kept, and the others, each kept at once."""
@@ -98,7 +119,7 @@ def _score_or_find(
     if missing:
         log.info("scoring %s on %s", ", ".join(missing), clip.name)
         pair = read_pair(clip, protocol)
-        scores = score_clip([upscalers[name] for name in missing], pair, protocol)
+        scores = score_clip([upscalers[name] for name in missing], pair, protocol, metrics)
         for name, score_of_clip in zip(missing, scores, strict=True):
             found[name] = score_of_clip
             if results and marks[name]:
@@ -129,14 +150,17 @@ def check_fit(name: str, upscaler: Upscaler, protocol: Protocol) -> None:
 
 
 def score_clip(
-    upscalers: Iterable[Upscaler], pair: Pair, protocol: Protocol
+    upscalers: Iterable[Upscaler],
+    pair: Pair,
+    protocol: Protocol,
+    metrics: Mapping[str, Metric],
 ) -> Iterator[ClipScore]:
     """Score upscalers on one clip, in their order; one that is given twice is run once."""
     truth = Truth(pair, protocol)
     done: dict[int, ClipScore] = {}
     for upscaler in upscalers:
         if id(upscaler) not in done:
-            done[id(upscaler)] = _score(upscaler, pair, truth, protocol)
+            done[id(upscaler)] = _score(upscaler, pair, truth, protocol, metrics)
         yield done[id(upscaler)]
 
 
@@ -145,37 +169,41 @@ class Truth:
 
     def __init__(self, pair: Pair, protocol: Protocol) -> None:
         self.numbers = range(len(pair.high)) if pair.scored is None else pair.scored
-        self.frames = {
-            number: to_scored(pair.high[number], protocol, output=False) for number in self.numbers
-        }
-        self.motion: list[Tensor] = []
-        if "tof" in protocol.metrics:
-            self.motion = _motion(list(self.frames.values()))
+        self.crop = protocol.crop
+        self.frames = [
+            to_scored(pair.high[number], protocol, output=False) for number in self.numbers
+        ]
+        self.motion = [None, *(Motion(*both) for both in pairwise(self.frames))]
+
+    def beside(self, outputs: Sequence[Tensor]) -> list[Seen]:
+        """What metrics see of an upscaler's frames, those of `numbers`."""
+        both = list(zip(outputs, self.frames, strict=True))
+        return [
+            Seen(output, truth, before, self.crop, motion)
+            for (output, truth), before, motion in zip(
+                both, [None, *both[:-1]], self.motion, strict=True
+            )
+        ]
 
 
-def _score(upscaler: Upscaler, pair: Pair, truth: Truth, protocol: Protocol) -> ClipScore:
+def _score(
+    upscaler: Upscaler,
+    pair: Pair,
+    truth: Truth,
+    protocol: Protocol,
+    metrics: Mapping[str, Metric],
+) -> ClipScore:
     stages = Stages()
     reset_peak()
-    outputs = {
-        number: to_scored(frame, protocol)
+    outputs = [
+        to_scored(frame, protocol)
         for number, frame in enumerate(run(upscaler, pair.low, protocol.phase, stages))
-        if number in truth.frames
-    }
+        if number in truth.numbers
+    ]
     memory = read_peak()
-    compared = [(outputs[number], truth.frames[number]) for number in truth.numbers]
-    scores: dict[str, tuple[float, ...]] = {}
-    for metric, function in FIDELITY[protocol.window].items():
-        if metric in protocol.metrics:
-            scores[metric] = tuple(
-                function(_inner(output, protocol), _inner(high, protocol))
-                for output, high in compared
-            )
-    if "tof" in protocol.metrics:
-        flows = zip(_motion(list(outputs.values())), truth.motion, strict=True)
-        scores["tof"] = tuple(
-            tof(_inner(found, protocol), _inner(wanted, protocol)) for found, wanted in flows
-        )
-    height, width = compared[0][0].shape[-2:]
+    seen = truth.beside(outputs)
+    scores = {name: metric.values(seen) for name, metric in metrics.items()}
+    height, width = outputs[0].shape[-2:]
     return ClipScore(
         pair.name, tuple(truth.numbers), scores, (width, height),
         stages.seconds.get("network", 0.0), len(pair.low), memory,
@@ -190,21 +218,3 @@ def run(
     seen = ((frame, to_seen(frame, color)) for frame in low)
     for frame, high in enlarge(upscaler, seen, stages=stages):
         yield from_seen(high, frame, phase=phase)
-
-
-FIDELITY: dict[str, dict[str, Callable[[Tensor, Tensor], float]]] = {
-    "gaussian11": {"psnr": psnr, "ssim": ssim},
-    "uniform7": {"psnr": psnr, "ssim": uniform_ssim},
-}
-"""What compares single frames, by the window of SSIM."""
-
-
-def _inner(image: Tensor, protocol: Protocol) -> Tensor:
-    top, left, bottom, right = protocol.crop
-    height, width = image.shape[-2:]
-    return image[..., top : height - bottom, left : width - right]
-
-
-def _motion(frames: Sequence[Tensor]) -> list[Tensor]:
-    luma = [to_luma(frame) if len(frame) == 3 else frame for frame in frames]
-    return [farneback(*both) for both in pairwise(luma)]

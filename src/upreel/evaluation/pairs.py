@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from upreel.data.clips import Clip, read_luma
+from upreel.data.clips import Clip, draw_procedural, read_luma
 from upreel.data.degradations import CHAINS, Codes, degrade, to_codes
 from upreel.errors import MediaError
 from upreel.evaluation.protocols import Protocol
@@ -96,6 +96,9 @@ def read_rgb(clip: Clip) -> Iterator[Codes]:
     Raises:
         MediaError: the clip cannot be read.
     """
+    if clip.procedural is not None:
+        yield from draw_procedural(clip.procedural)
+        return
     with Reader(clip.path) as reader:
         converter: PlaneConverter | None = None
         for frame in reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -14,7 +15,7 @@ WORDINGS: dict[Degraded, str] = {
     "BI": "antialiased bicubic reduction",
     "BD-DUF": "Gaussian blur (sigma 0.4 x scale, 13x13) sampled from the first pixel",
     "BD-BasicVSR": "Gaussian blur (sigma 1.6, 12x12) sampled at the middle of each block",
-    "codec24": "antialiased bicubic reduction, then H.264 (x264, medium, CRF 24)",
+    "codec24": "antialiased bicubic reduction, then H.264 (x264, medium without mbtree, CRF 24)",
     "PIL": "antialiased bicubic reduction as Pillow does it",
 }
 
@@ -71,6 +72,10 @@ class Protocol:
     window: Literal["gaussian11", "uniform7"] = "gaussian11"
     metrics: tuple[str, ...] = ("psnr", "ssim", "tof")
     data: str = "any clips"
+
+    def measuring(self, metrics: Iterable[str]) -> Protocol:
+        """The same protocol with other metrics, after PSNR, by which reports order and plot."""
+        return replace(self, metrics=tuple(dict.fromkeys(("psnr", *metrics))))
 
     @property
     def phase(self) -> float:

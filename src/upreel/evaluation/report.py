@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar
@@ -29,7 +31,8 @@ class ClipScore:
         clip: its name.
         frames: which frames of the clip were scored, by their numbers from 0.
         scores: for each metric one value for each of `frames`. A metric that looks at a frame and
-            the one before has none for the first: its values belong to the last frames.
+            the one before has none for the first: its values belong to the last frames. A later
+            frame without a value has `nan`.
         size: width and height of the enlarged frames.
         seconds: that the network took for all frames of the clip, without reading and scoring.
         steps: frames that went through the network in that time.
@@ -47,9 +50,8 @@ class ClipScore:
     memory: int = field(default=0, compare=False)
 
     def mean(self, metric: str) -> float:
-        """The mean over frames; 0 where a clip is too short to have a value."""
-        values = self.scores[metric]
-        return fmean(values) if values else 0.0
+        """The mean over frames; `nan` where none has a value."""
+        return _mean(self.scores[metric])
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Row:
     parameters: int = 0
 
     def mean(self, metric: str) -> float:
-        """Mean of frames, then of clips."""
-        return fmean(clip.mean(metric) for clip in self.clips)
+        """Mean of frames, then of clips that have a value; `nan` where none has."""
+        return _mean(clip.mean(metric) for clip in self.clips)
 
     @property
     def psnr(self) -> float:
@@ -79,10 +81,12 @@ class Row:
 
     @property
     def means(self) -> dict[str, float]:
-        """The mean of each metric, rounded as it is printed."""
+        """The mean of each metric that has values, rounded as it is printed."""
+        found = {metric: self.mean(metric) for metric in self.clips[0].scores}
         return {
-            metric: round(self.mean(metric), DIGITS.get(metric, 3))
-            for metric in self.clips[0].scores
+            metric: round(mean, DIGITS.get(metric, 3))
+            for metric, mean in found.items()
+            if not math.isnan(mean)
         }
 
     @property
@@ -239,8 +243,14 @@ class Report:
         return table
 
 
+def _mean(values: Iterable[float]) -> float:
+    """The mean of the values that there are."""
+    found = [value for value in values if not math.isnan(value)]
+    return fmean(found) if found else math.nan
+
+
 def _show(metric: str, value: float) -> str:
-    return f"{value:.{DIGITS.get(metric, 3)}f}"
+    return "-" if math.isnan(value) else f"{value:.{DIGITS.get(metric, 3)}f}"
 
 
 _ADAPTER = TypeAdapter(Report)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
 from upreel.errors import ConfigError
@@ -64,7 +65,7 @@ def make_loss(name: str, options: Mapping[str, Option] | None = None) -> Term:
         options: its own keywords, such as `eps`.
 
     Raises:
-        ConfigError: there is no loss of that name, or it has no such option.
+        ConfigError: there is no loss of that name, or it has no such option or value of one.
     """
     options = dict(options or {})
     if name in LOSSES:
@@ -79,11 +80,19 @@ def make_loss(name: str, options: Mapping[str, Option] | None = None) -> Term:
 
 
 def _check_options(name: str, loss: Callable[..., object], options: Mapping[str, Option]) -> None:
-    known = [key for key in inspect.signature(loss).parameters if key not in _ALWAYS]
-    for key in options:
+    parameters = inspect.signature(loss, eval_str=True).parameters
+    known = {key: found.annotation for key, found in parameters.items() if key not in _ALWAYS}
+    for key, value in options.items():
         if key not in known:
             has = f"the options {', '.join(known)}" if known else "no options"
             raise ConfigError(f"the loss {name!r} has {has}, found {key!r}")
+        try:
+            TypeAdapter(known[key]).validate_python(value, strict=True)
+        except ValidationError as error:
+            said = error.errors()[0]["msg"].removeprefix("Input should be ")
+            raise ConfigError(
+                f"the loss {name!r} expects {said} as {key!r}, found {value!r}"
+            ) from error
 
 
 _ALWAYS = ("output", "truth", "weight")

@@ -6,12 +6,11 @@ Scores are what a discriminator says before any sigmoid, of any shape; large mea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal
 
 import torch.nn.functional as F
 from torch import Tensor
 
-from upreel.errors import UsageError
 from upreel.losses.seen import Seen, demand
 
 Kind = Literal["vanilla", "least-squares", "wasserstein", "relativistic"]
@@ -30,16 +29,6 @@ class Adversarial:
     """
 
     kind: Kind = "vanilla"
-
-    def __post_init__(self) -> None:
-        """Refuse an unknown kind.
-
-        Raises:
-            UsageError: it is one.
-        """
-        if self.kind not in get_args(Kind):
-            kinds = ", ".join(get_args(Kind))
-            raise UsageError(f"expected {kinds} as kind of adversarial, found {self.kind!r}")
 
     def __call__(self, seen: Seen) -> Tensor:
         """The generator's side."""

@@ -45,8 +45,6 @@ class Perceptual:
             UsageError: an option cannot be.
             WeightsError: there are no weights, or they do not fit.
         """
-        if distance not in ("l1", "mse"):
-            raise UsageError(f"expected the distance l1 or mse of perceptual, found {distance!r}")
         path = Path(weights).expanduser() if weights else None
         self.trunk = make_trunk(trunk, weights=path, seed=seed)
         self.layers = layers or [name for name in self.trunk.layers if name[0] == "c"][-1:]

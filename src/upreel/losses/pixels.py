@@ -6,11 +6,15 @@ Each takes `output` and `truth`, `(B, T, C, H, W)` in 0..1, and `weight`, what e
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
-from upreel.errors import UsageError
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""An option that is divided by, or keeps a root away from 0: recipes are held to it."""
 
 _SMALLEST = 1e-8
 
@@ -31,7 +35,12 @@ def mse(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 
 def charbonnier(
-    output: Tensor, truth: Tensor, weight: Tensor, *, eps: float = 1e-3, reduction: str = "mean"
+    output: Tensor,
+    truth: Tensor,
+    weight: Tensor,
+    *,
+    eps: Positive = 1e-3,
+    reduction: Literal["mean", "sum"] = "mean",
 ) -> Tensor:
     """The absolute error, rounded off around zero: `sqrt(error**2 + eps**2)`.
 
@@ -43,21 +52,16 @@ def charbonnier(
         reduction: `mean` over all pixels, or `sum` over the pixels and frames of the batch (frames
             that all count alike then count 1 each), as EDVR was trained.
 
-    Raises:
-        UsageError: `reduction` is neither.
-
     Source: Charbonnier et al. 1994, "Two deterministic half-quadratic regularization algorithms for
     computed imaging"; for super-resolution Lai et al. 2017, "Deep Laplacian pyramid networks".
     """
-    if reduction not in ("mean", "sum"):
-        raise UsageError(f"expected the reduction mean or sum of charbonnier, found {reduction!r}")
     error = output - truth
     rounded = (error * error + eps**2).sqrt()
     mean = over_frames(rounded, weight)
     return mean * rounded.numel() if reduction == "sum" else mean
 
 
-def huber(output: Tensor, truth: Tensor, weight: Tensor, *, delta: float = 0.01) -> Tensor:
+def huber(output: Tensor, truth: Tensor, weight: Tensor, *, delta: Positive = 0.01) -> Tensor:
     """Half the squared error below `delta`, `delta * (|error| - delta / 2)` above (Huber 1964)."""
     return over_frames(F.huber_loss(output, truth, reduction="none", delta=delta), weight)
 
@@ -70,7 +74,7 @@ def rmse(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     """
     error = output - truth
     frames = (error * error).mean((-3, -2, -1))
-    return (frames @ weight + _SMALLEST).sqrt().mean()
+    return (frames @ weight.to(frames) + _SMALLEST).sqrt().mean()
 
 
 def frequency(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 import torch.nn.functional as F
+from pydantic import Field
 from torch import Tensor
 
 from upreel.errors import UsageError
-from upreel.losses.pixels import over_frames
+from upreel.losses.pixels import Positive, over_frames
 from upreel.losses.seen import Seen, demand
 from upreel.ops.warp import warp
 
@@ -27,9 +28,9 @@ class FlowWeighted:
         eps: of Charbonnier.
     """
 
-    gain: float = 1.0
-    reach: float = 4.0
-    eps: float = 1e-3
+    gain: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 1.0
+    reach: Positive = 4.0
+    eps: Positive = 1e-3
 
     def __call__(self, seen: Seen) -> Tensor:
         """The loss of a batch; needs its flow."""
@@ -55,15 +56,6 @@ class WarpConsistency:
 
     of: Literal["output", "error"] = "error"
 
-    def __post_init__(self) -> None:
-        """Refuse what is neither.
-
-        Raises:
-            UsageError: it is.
-        """
-        if self.of not in ("output", "error"):
-            raise UsageError(f"expected output or error as 'of' of warp, found {self.of!r}")
-
     def __call__(self, seen: Seen) -> Tensor:
         """The loss of a batch; needs its flow."""
         flow = demand(seen.flow, "warp", "optical flow").float()
@@ -86,22 +78,22 @@ class WarpConsistency:
 class PingPong:
     """The absolute difference of the same frame on the way there and on the way back.
 
-    The network has seen a sequence and its mirror image, `2 n - 1` frames, and should give the same
-    both times. Source: Chu et al. 2020, "Learning temporal coherence via self-supervision for
-    GAN-based video generation" (TecoGAN), section 4.2; they take the norm of each frame, this the
-    mean over pixels.
+    The network has seen a sequence and its mirror image, with the last frame once or twice, and
+    should give the same both times. Source: Chu et al. 2020, "Learning temporal coherence via
+    self-supervision for GAN-based video generation" (TecoGAN), section 4.2; they take the norm of
+    each frame, this the mean over pixels.
     """
 
     def __call__(self, seen: Seen) -> Tensor:
         """The loss of a batch of mirrored sequences."""
         frames = seen.output.shape[1]
-        if frames < 3 or frames % 2 == 0:
+        half = frames // 2
+        if not half:
             raise UsageError(
-                f"the loss 'ping-pong' expects a mirrored sequence of 3, 5, ... frames, "
+                "the loss 'ping-pong' expects a mirrored sequence of 2 frames or more, "
                 f"found {frames}"
             )
-        half = frames // 2
-        return (seen.output[:, :half] - seen.output[:, half + 1 :].flip(1)).abs().mean()
+        return (seen.output[:, :half] - seen.output[:, -half:].flip(1)).abs().mean()
 
 
 def visible_in_both(backward: Tensor, forward: Tensor) -> Tensor:

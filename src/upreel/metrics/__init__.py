@@ -3,58 +3,87 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from upreel.errors import UsageError, WeightsError
 from upreel.metrics.fidelity import psnr, ssim
-from upreel.metrics.metric import Mean, Metric, Seen, Sums
+from upreel.metrics.metric import FrameMetric, Mean, Metric, Score, Seen, Sums
+from upreel.metrics.motion import Motion, farneback
 from upreel.metrics.temporal import (
-    farneback,
     flicker,
     motion_distance,
     profile_difference,
     tof,
     warping_error,
 )
+from upreel.metrics.vmaf import Vmaf
 
 __all__ = [
-    "METRICS", "Metric", "Seen", "Sums", "farneback", "make_metric", "make_metrics", "psnr",
-    "ssim", "tof",
+    "METRICS", "FrameMetric", "Mean", "Metric", "Motion", "Seen", "Sums", "farneback",
+    "make_metric", "make_metrics", "psnr", "ssim", "tof",
 ]  # fmt: skip
 
 
-def _lpips(name: str) -> Callable[[], Metric]:
-    def make() -> Metric:
-        from upreel.metrics.perceptual import Lpips
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A metric that can be asked for.
 
-        distance = Lpips.load("vgg16" if name == "lpips-vgg" else "alexnet")
-        score = distance.temporal if name == "tlp" else distance.score
-        return Mean(name, False, score)
+    Attributes:
+        higher_is_better: whether a larger value is a better one; known also without weights.
+        make: what scores a frame, or a metric that sees whole clips.
+    """
 
-    return make
+    higher_is_better: bool
+    make: Callable[[], Score | Metric]
 
 
-def _dists() -> Metric:
+def _lpips() -> Score:
+    from upreel.metrics.perceptual import Lpips
+
+    return Lpips.load("alexnet").score
+
+
+def _lpips_vgg() -> Score:
+    from upreel.metrics.perceptual import Lpips
+
+    return Lpips.load("vgg16").score
+
+
+def _tlp() -> Score:
+    from upreel.metrics.perceptual import Lpips
+
+    return Lpips.load("alexnet").temporal
+
+
+def _dists() -> Score:
     from upreel.metrics.perceptual import Dists
 
-    return Mean("dists", False, Dists.load().score)
+    return Dists.load().score
 
 
-METRICS: dict[str, Callable[[], Metric]] = {
-    "psnr": lambda: Mean("psnr", True, lambda seen: psnr(seen.output, seen.truth)),
-    "ssim": lambda: Mean("ssim", True, lambda seen: ssim(seen.output, seen.truth)),
-    "tof": lambda: Mean("tof", False, motion_distance),
-    "warp": lambda: Mean("warp", False, warping_error),
-    "warp-difference": lambda: Mean(
-        "warp-difference", False, lambda seen: warping_error(seen, difference=True)
-    ),
-    "profile": lambda: Mean("profile", False, profile_difference),
-    "flicker": lambda: Mean("flicker", False, flicker),
-    "lpips": _lpips("lpips"),
-    "lpips-vgg": _lpips("lpips-vgg"),
-    "tlp": _lpips("tlp"),
-    "dists": _dists,
+def _niqe() -> Score:
+    raise WeightsError(
+        "NIQE compares with a model of natural pictures, and none has been fitted on pictures "
+        "under a free licence so far; choose another metric"
+    )
+
+
+METRICS: dict[str, Listed] = {
+    "psnr": Listed(True, lambda: lambda seen: psnr(*seen.both)),
+    "ssim": Listed(True, lambda: lambda seen: ssim(*seen.both)),
+    "tof": Listed(False, lambda: motion_distance),
+    "warp": Listed(False, lambda: warping_error),
+    "warp-difference": Listed(False, lambda: lambda seen: warping_error(seen, difference=True)),
+    "profile": Listed(False, lambda: profile_difference),
+    "flicker": Listed(False, lambda: flicker),
+    "lpips": Listed(False, _lpips),
+    "lpips-vgg": Listed(False, _lpips_vgg),
+    "tlp": Listed(False, _tlp),
+    "dists": Listed(False, _dists),
+    "niqe": Listed(False, _niqe),
+    "vmaf": Listed(True, Vmaf.find),
 }
-"""What makes each metric, by its name."""
+"""Every metric by its name."""
 
 
 def make_metric(name: str) -> Metric:
@@ -62,11 +91,12 @@ def make_metric(name: str) -> Metric:
 
     Raises:
         UsageError: there is none of that name.
-        WeightsError: its weights are not here.
+        WeightsError: what it needs is not here.
     """
     if name not in METRICS:
         raise UsageError(f"expected a metric out of {', '.join(METRICS)}, found {name!r}")
-    return METRICS[name]()
+    made = METRICS[name].make()
+    return Mean(name, METRICS[name].higher_is_better, made) if callable(made) else made
 
 
 def make_metrics(names: Iterable[str]) -> tuple[dict[str, Metric], dict[str, str]]:

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upreel.errors import WeightsError
-from upreel.metrics.metric import Seen, to_rgb
+from upreel.metrics.colors import to_rgb
+from upreel.metrics.metric import Seen
 from upreel.models.backbones import cache_folder
 from upreel.models.vgg import Trunk, TrunkName, make_trunk, read_tensors, standardize
 
@@ -57,7 +58,7 @@ class Lpips:
 
     def score(self, seen: Seen) -> float:
         """The distance of output and truth."""
-        return self.distance(seen.output, seen.truth)
+        return self.distance(*seen.both)
 
     def temporal(self, seen: Seen) -> float | None:
         """TLP of TecoGAN, times 100: how differently output and truth change from frame to frame.
@@ -67,9 +68,9 @@ class Lpips:
         """
         if seen.before is None:
             return None
-        before, truth_before = seen.before
-        found = self.distance(before, seen.output)
-        return 100 * abs(found - self.distance(truth_before, seen.truth))
+        before, truth_before = (seen.inner(frame) for frame in seen.before)
+        output, truth = seen.both
+        return 100 * abs(self.distance(before, output) - self.distance(truth_before, truth))
 
     @torch.inference_mode()
     def _look(self, frame: Tensor) -> tuple[Tensor, ...]:
@@ -137,7 +138,7 @@ class Dists:
         """The distance of output and truth; 0 where they are equal."""
         texture: list[Tensor] = []
         structure: list[Tensor] = []
-        for x, y in zip(self._look(seen.output), self._look(seen.truth), strict=True):
+        for x, y in zip(*map(self._look, seen.both), strict=True):
             mean_x, mean_y = x.mean((2, 3)), y.mean((2, 3))
             spread = x.var((2, 3), correction=0) + y.var((2, 3), correction=0)
             together = (x * y).mean((2, 3)) - mean_x * mean_y

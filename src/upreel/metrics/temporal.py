@@ -2,38 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from upreel.metrics.metric import Seen, to_luma
+from upreel.metrics.colors import to_luma
+from upreel.metrics.metric import Seen
+from upreel.metrics.motion import farneback, visible
 from upreel.ops.warp import warp
-
-
-def farneback(previous: Tensor, frame: Tensor) -> Tensor:
-    """Optical flow from `previous` to `frame` with the solver and settings that tOF is defined by.
-
-    OpenCV's Farneback flow: pyramid 0.5, 3 levels, window 15, 3 iterations, neighbourhood 5,
-    sigma 1.2, no flags.
-
-    Args:
-        previous: luma `(1, H, W)` or `(H, W)`, 0..1; rounded to 8 bits for the solver.
-        frame: same shape.
-
-    Returns:
-        `(2, H, W)`, float32, x then y, in pixels.
-    """
-    before, after = _to_8_bits(previous), _to_8_bits(frame)
-    flow = np.zeros((*after.shape, 2), np.float32)
-    cv2.calcOpticalFlowFarneback(before, after, flow, 0.5, 3, 15, 3, 5, 1.2, 0)
-    return torch.from_numpy(flow).permute(2, 0, 1)
-
-
-def _to_8_bits(frame: Tensor) -> NDArray[np.uint8]:
-    image: NDArray[np.uint8] = (frame.squeeze(0) * 255).round().clamp(0, 255).byte().cpu().numpy()
-    return image
 
 
 def tof(output_flow: Tensor, truth_flow: Tensor, *, border: int = 0) -> float:
@@ -59,14 +34,11 @@ def tof(output_flow: Tensor, truth_flow: Tensor, *, border: int = 0) -> float:
 
 
 def motion_distance(seen: Seen) -> float | None:
-    """`tof` of a frame and the one before."""
-    if seen.before is None:
+    """`tof` of a frame and the one before: flow of the whole frames, then the crop."""
+    if seen.before is None or seen.motion is None:
         return None
-    output, truth = (
-        farneback(to_luma(before), to_luma(frame))
-        for before, frame in zip(seen.before, (seen.output, seen.truth), strict=True)
-    )
-    return tof(output, truth)
+    found = farneback(to_luma(seen.before[0]), to_luma(seen.output))
+    return tof(seen.inner(found), seen.inner(seen.motion.forth))
 
 
 def warping_error(seen: Seen, *, difference: bool = False) -> float | None:
@@ -82,43 +54,18 @@ def warping_error(seen: Seen, *, difference: bool = False) -> float | None:
     Returns:
         `None` without a previous frame, and where nothing is to be seen in both.
     """
-    if seen.before is None:
+    if seen.before is None or seen.motion is None:
         return None
-    before, truth_before = seen.before
-    here, there = to_luma(seen.truth), to_luma(truth_before)
-    back = farneback(here, there)
-    seen_in_both = visible(back, farneback(there, here))
+    back = seen.motion.back
+    seen_in_both = seen.inner(visible(back, seen.motion.forth))
     if not bool(seen_in_both.any()):
         return None
-    frame = seen.output
+    (before, truth_before), frame = seen.before, seen.output
     if difference:
         before, frame = before - truth_before, frame - seen.truth
     moved = warp(before[None].float(), back[None])[0]
-    errors = ((frame - moved) ** 2).mean(0)
+    errors = seen.inner((frame - moved) ** 2).mean(0)
     return 1000 * float(errors[seen_in_both].mean())
-
-
-def visible(back: Tensor, forth: Tensor) -> Tensor:
-    """Where a pixel is shown in the other frame too.
-
-    There and back again has to end where it began: not further than 0.01 of both squared lengths
-    plus 0.5 (Ruder et al. 2016, "Artistic style transfer for videos", equation 5).
-
-    Args:
-        back: `(2, H, W)`, flow from this frame to the other, x then y, in pixels.
-        forth: same shape, from the other frame to this.
-
-    Returns:
-        `(H, W)`, bool.
-    """
-    height, width = back.shape[-2:]
-    returned = warp(forth[None], back[None])[0]
-    lengths = (back**2).sum(0) + (returned**2).sum(0)
-    consistent = ((back + returned) ** 2).sum(0) <= 0.01 * lengths + 0.5
-    x = torch.arange(width) + back[0]
-    y = torch.arange(height)[:, None] + back[1]
-    inside = (x >= 0) & (x <= width - 1) & (y >= 0) & (y <= height - 1)
-    return consistent & inside
 
 
 def profile_difference(seen: Seen) -> float:
@@ -126,8 +73,9 @@ def profile_difference(seen: Seen) -> float:
 
     A temporal profile is the middle row of each frame, below each other; one frame has one row.
     """
-    row = seen.truth.shape[-2] // 2
-    return 255 * float((seen.output[:, row] - seen.truth[:, row]).abs().mean())
+    output, truth = seen.both
+    row = truth.shape[-2] // 2
+    return 255 * float((output[:, row] - truth[:, row]).abs().mean())
 
 
 def flicker(seen: Seen) -> float | None:
@@ -139,4 +87,5 @@ def flicker(seen: Seen) -> float | None:
     if seen.before is None:
         return None
     before, truth_before = seen.before
-    return 255 * float(((seen.output - seen.truth) - (before - truth_before)).abs().mean())
+    change = (seen.output - seen.truth) - (before - truth_before)
+    return 255 * float(seen.inner(change).abs().mean())

@@ -16,7 +16,7 @@ class Backbone:
 
     Attributes:
         address: where it is.
-        sha256: the first digits of its SHA-256, which are part of its published name.
+        sha256: its SHA-256; the first digits of it are part of its published name.
         licence: under which it may be used, in words.
     """
 
@@ -34,9 +34,21 @@ _PUBLISHED = "https://download.pytorch.org/models"
 _LICENCE = "published by torchvision (BSD-3-Clause), trained on ImageNet (research terms)"
 
 BACKBONES = {
-    "vgg16": Backbone(f"{_PUBLISHED}/vgg16-397923af.pth", "397923af", _LICENCE),
-    "vgg19": Backbone(f"{_PUBLISHED}/vgg19-dcbb9e9d.pth", "dcbb9e9d", _LICENCE),
-    "alexnet": Backbone(f"{_PUBLISHED}/alexnet-owt-7be5be79.pth", "7be5be79", _LICENCE),
+    "vgg16": Backbone(
+        f"{_PUBLISHED}/vgg16-397923af.pth",
+        "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0",
+        _LICENCE,
+    ),
+    "vgg19": Backbone(
+        f"{_PUBLISHED}/vgg19-dcbb9e9d.pth",
+        "dcbb9e9dad569fff7a846263a77324fc34978fea2bfb039c012d710e1776ae44",
+        _LICENCE,
+    ),
+    "alexnet": Backbone(
+        f"{_PUBLISHED}/alexnet-owt-7be5be79.pth",
+        "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02",
+        _LICENCE,
+    ),
 }
 
 

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Literal, cast, get_args
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -88,9 +86,10 @@ class Trunk(nn.Module):
             The features of each layer that was asked for, in that order, `(B, C, h, w)`.
 
         Raises:
-            UsageError: the trunk has no such layer.
+            UsageError: the trunk has no such layer, or the picture is too small for it.
         """
         self.check(layers)
+        self._check_size(image, layers)
         wanted = {self.layers[layer] for layer in layers}
         found: dict[int, Tensor] = {}
         for place, module in enumerate(list(self.features)[: max(wanted) + 1]):
@@ -110,6 +109,26 @@ class Trunk(nn.Module):
                 known = ", ".join(self.layers)
                 raise UsageError(f"expected layers of {self.name} ({known}), found {layer!r}")
 
+    def _check_size(self, image: Tensor, layers: Sequence[str]) -> None:
+        """Refuse pictures of which nothing would be left."""
+        deepest = max(layers, key=self.layers.__getitem__)
+        sides = image.shape[-2:]
+        for module in list(self.features)[: self.layers[deepest] + 1]:
+            if isinstance(module, nn.Conv2d | nn.MaxPool2d):
+                kernel, stride, margin = (
+                    value[0] if isinstance(value, tuple) else int(value)
+                    for value in (module.kernel_size, module.stride, module.padding)
+                )
+                sides = torch.Size(
+                    (side + 2 * int(margin) - kernel) // stride + 1 for side in sides
+                )
+        if min(sides) < 1:
+            height, width = image.shape[-2:]
+            raise UsageError(
+                f"expected pictures that are larger for {deepest} of {self.name}, "
+                f"found {width}x{height}; make the crop larger or take an earlier layer"
+            )
+
 
 def make_trunk(name: TrunkName, *, weights: Path | None = None, seed: int | None = None) -> Trunk:
     """Make a trunk ready to use: it is not trained further.
@@ -122,10 +141,14 @@ def make_trunk(name: TrunkName, *, weights: Path | None = None, seed: int | None
             people do: for tests, and for research that asks how much of a loss is the training.
 
     Raises:
-        UsageError: there is no trunk of this name.
+        UsageError: there is no trunk of this name, or there are weights and a seed.
         WeightsError: there are no weights, or they do not fit.
     """
-    trunk = Trunk(name)
+    if weights is not None and seed is not None:
+        raise UsageError(f"expected weights or a seed of {name}, found both")
+    with torch.device("meta"):  # draws no random numbers, of which others want the same
+        trunk = Trunk(name)
+    trunk.to_empty(device="cpu")
     if seed is not None:
         _fill(trunk, seed)
     else:
@@ -144,6 +167,8 @@ def _load(trunk: Trunk, path: Path) -> None:
                 f"{path} is not for {trunk.name}: expected {key} of {tuple(value.shape)}, "
                 f"found {has}; 'upreel models get {trunk.name}' fetches the right file"
             )
+        if not kept[key].is_floating_point() or not kept[key].isfinite().all():
+            raise WeightsError(f"expected finite numbers as {key} in {path}, found others")
     trunk.load_state_dict(kept)
 
 
@@ -159,7 +184,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         if path.suffix == ".safetensors":
             return load_file(path)
         found = torch.load(path, map_location="cpu", weights_only=True)
-    except (SafetensorError, UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except Exception as error:  # in a damaged file the unpickler may stumble over anything
         raise WeightsError(
             f"expected tensors and nothing else in {path}, which is damaged or holds more"
         ) from error

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 import torch
 import torch.distributed as dist
@@ -13,6 +14,9 @@ from torch import Tensor, nn
 
 from upreel.data.samples import Batch
 from upreel.errors import UsageError
+
+_PATIENCE = timedelta(days=2)
+"""How long a process waits for the others: the first one prepares all clips, and scores."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def join() -> Iterator[Ranks]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Ranks()
         return
-    dist.init_process_group("gloo")
+    dist.init_process_group("gloo", timeout=_PATIENCE)
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size())
     finally:

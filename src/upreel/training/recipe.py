@@ -30,6 +30,8 @@ from upreel.models.weights import Argument
 from upreel.training.optim import OptimizerName
 from upreel.training.schedule import Shape
 
+_SMOKE = "-smoke"
+
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0)]
 
@@ -85,12 +87,22 @@ class Data(Table):
 
 
 class Stage(Table):
-    """A part of the run with batches of one shape: sequences, side of a low crop, frames."""
+    """A part of the run with batches of one shape.
+
+    Attributes:
+        steps: how many.
+        batch: sequences.
+        crop: side of a low frame.
+        frames: of a sequence.
+        mirrored: whether every sequence is followed by its way back, which makes it one frame
+            less than twice as long; the loss `ping-pong` needs it.
+    """
 
     steps: Positive
     batch: Positive
     crop: Positive
     frames: Positive
+    mirrored: bool = False
 
 
 class Optimizer(Table):
@@ -161,6 +173,8 @@ class Recipe(Table):
         losses: whose weighted sum is minimised. A sequence's first frame, which has no past,
             counts half.
         precision: what convolutions run in.
+        checkpointing: whether what a step of the network computed is computed again for its
+            gradients instead of kept: less memory, a third more time.
         protocol: how it is scored.
         validate_every: steps between scores.
         save_every: steps between checkpoints.
@@ -176,6 +190,7 @@ class Recipe(Table):
     optimizer: Optimizer
     losses: Annotated[tuple[Loss, ...], Field(min_length=1)] = (Loss(name="charbonnier"),)
     precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    checkpointing: bool = False
     protocol: str
     validate_every: Positive = 1000
     save_every: Positive = 200
@@ -206,14 +221,16 @@ def read_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
 
     Args:
         source: a TOML file, the `recipe.json` of a run, or the name of a recipe that ships, such
-            as `swift-x4-clean`.
+            as `swift-x4-clean`; with `-smoke` after it, for a run of a minute that shows that
+            training works: the recipe's table `smoke` then takes the place of its other values.
         changes: `optimizer.rate=1e-3`, `stages.0.steps=100`, `network.init=my.safetensors`: a key
             and a value as in TOML; a string needs no quotes.
 
     Raises:
         ConfigError: a key is unknown, or a value cannot be used.
     """
-    path = _find(source)
+    name = str(source)
+    path = _find(name if Path(name).suffix else name.removesuffix(_SMOKE))
     try:
         text = path.read_text(encoding="utf-8")
         tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
@@ -221,6 +238,9 @@ def read_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
         raise ConfigError(f"expected a recipe at {path}, found {reason(error)}") from error
     except ValueError as error:
         raise ConfigError(f"expected TOML in {path}, but: {error}") from error
+    smoke = tables.pop("smoke", {})
+    if name.endswith(_SMOKE):
+        _merge(tables, smoke)
     for change in changes:
         _change(tables, change)
     try:
@@ -254,6 +274,16 @@ def _one_of(known: Mapping[str, object], name: str) -> str:
     if name not in known:
         raise ValueError(f"expected one of {', '.join(known)}, found {name!r}")
     return name
+
+
+def _merge(tables: dict[str, object], others: Mapping[str, object]) -> None:
+    """Set values in place; tables are merged, lists are not."""
+    for key, value in others.items():
+        own = tables.get(key)
+        if isinstance(value, dict) and isinstance(own, dict):
+            _merge(own, value)
+        else:
+            tables[key] = value
 
 
 def _change(tables: dict[str, object], change: str) -> None:

@@ -28,6 +28,7 @@ from upreel.training.ranks import Ranks, join, split
 from upreel.training.recipe import Recipe
 from upreel.training.run import Run
 from upreel.training.schedule import decay_at, rate_at, stage_at
+from upreel.training.unrolling import enlarge_clips
 
 Progress = Callable[[str], None]
 
@@ -104,6 +105,8 @@ def _train(
             batch = sampler.batch(
                 recipe.seed, step, size=stage.batch, frames=stage.frames, crop=stage.crop
             )
+            if stage.mirrored:
+                batch = batch.mirrored()
             rate = rate_at(
                 step,
                 steps=recipe.steps,
@@ -172,12 +175,11 @@ def _loss(
     recipe: Recipe, network: nn.Module, batch: Batch, terms: Sequence[tuple[float, Term]]
 ) -> Tensor:
     """The weighted sum of the losses of one batch."""
-    wants_flow = "flow" in cast(Upscaler, network).spec.inputs
     with torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"):
-        output = network(batch.low, batch.flow) if wants_flow else network(batch.low)
+        output = enlarge_clips(network, batch, checkpointing=recipe.checkpointing)
     weight = torch.ones(output.shape[1])
     weight[0] = _FIRST_FRAME
-    seen = Seen(output.float(), batch.high, weight / weight.sum(), batch.flow)
+    seen = Seen(output, batch.high, weight / weight.sum(), batch.flow)
     return torch.stack([counts * term(seen) for counts, term in terms]).sum()
 
 

@@ -82,6 +82,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         write("", tmp_path / "nowhere" / "report.html")
 
 
+def test_arrows_point_where_metrics_get_better() -> None:
+    text = render(report())
+    assert "PSNR ↑" in text
+    assert "tOF ↓" in text
+
+
 @pytest.mark.skipif(CHROMIUM is None, reason="needs Debian's package chromium")
 def test_the_divider_moves_in_a_browser(path: Path, tmp_path: Path) -> None:
     with Browser(CHROMIUM or "", tmp_path / "profile") as browser:

@@ -11,8 +11,7 @@ from upreel.core.files import PendingFile, failed
 from upreel.evaluation.html.pictures import Exhibit
 from upreel.evaluation.html.plots import plot_lines
 from upreel.evaluation.report import DIGITS, UNITS, ClipScore, Report
-
-LOWER_IS_BETTER = frozenset({"tof", "tlp", "lpips", "dists", "niqe", "flicker", "warping"})
+from upreel.metrics import METRICS
 
 
 def write(page: str, target: Path) -> Path:
@@ -106,7 +105,7 @@ def cells(values: Sequence[str], *, kind: str = "", top: Sequence[int] = ()) -> 
 def _scores(report: Report) -> str:
     metrics = [name for name in report.metrics if any(c.scores[name] for c in report.rows[0].clips)]
     best = {
-        name: (min if name in LOWER_IS_BETTER else max)(row.mean(name) for row in report.rows)
+        name: (max if _rises(name) else min)(row.mean(name) for row in report.rows)
         for name in metrics
     }
     rows = []
@@ -120,10 +119,13 @@ def _scores(report: Report) -> str:
             f"{entry.scores[n]:.{DIGITS.get(n, 3)}f}" if n in entry.scores else "" for n in metrics
         ]
         rows.append(cells([f"{entry.method} (published)", *shown], kind="published"))
-    arrows = [
-        f"{UNITS.get(name, name)} {'↓' if name in LOWER_IS_BETTER else '↑'}" for name in metrics
-    ]
+    arrows = [f"{UNITS.get(name, name)} {'↑' if _rises(name) else '↓'}" for name in metrics]
     return table([report.title, *arrows], rows)
+
+
+def _rises(metric: str) -> bool:
+    """Whether a larger value is better; so it is taken of metrics that only other versions have."""
+    return metric not in METRICS or METRICS[metric].higher_is_better
 
 
 def _plots(report: Report) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
+from itertools import pairwise
 
 WIDTH, HEIGHT = 720, 260
 LEFT, RIGHT, TOP, BOTTOM = 52, 16, 14, 40
@@ -35,7 +36,10 @@ def plot_lines(series: Mapping[str, Points], *, across: str, up: str) -> str:
 
 
 def plot_front(points: Mapping[str, tuple[float, float]], front: Sequence[str]) -> str:
-    """Models as dots, quality over milliseconds; those of the Pareto front are joined.
+    """Models as dots, quality over milliseconds; the Pareto front is a stair.
+
+    The stair is the best quality that can be had within a time: below and right of it every dot
+    is beaten.
 
     Args:
         points: milliseconds for a frame and PSNR in dB, by model.
@@ -43,9 +47,11 @@ def plot_front(points: Mapping[str, tuple[float, float]], front: Sequence[str]) 
     """
     placed = {name: (math.log10(max(x, 1e-3)), y) for name, (x, y) in points.items()}
     scales = _Scales(list(placed.values()), logarithmic=True)
-    path = " ".join(
-        f"{scales.x(placed[name][0]):.1f},{scales.y(placed[name][1]):.1f}" for name in front
-    )
+    corners = [placed[name] for name in front]
+    stair = corners[:1]
+    for (_, low), (x, y) in pairwise(corners):
+        stair += [(x, low), (x, y)]
+    path = " ".join(f"{scales.x(x):.1f},{scales.y(y):.1f}" for x, y in stair)
     drawn = [f'<polyline class="front" points="{path}"/>']
     for index, (name, (x, y)) in enumerate(placed.items()):
         drawn.append(_dot(scales, x, y, index))
@@ -74,6 +80,8 @@ class _Scales:
         xs, ys = [x for x, _ in points] or [0.0], [y for _, y in points] or [0.0]
         self.logarithmic = logarithmic
         self.across = _widen(min(xs), max(xs), 0.12 if logarithmic else 0.0)
+        if logarithmic:
+            self.across = _enclose(*self.across)
         self.up = _widen(min(ys), max(ys), 0.12)
 
     def x(self, value: float) -> float:
@@ -93,8 +101,8 @@ def _frame(scales: _Scales, drawn: Sequence[str], across: str, up: str) -> str:
             f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>'
         )
-    for value in _ticks(*scales.across):
-        text = f"{10**value:.3g}" if scales.logarithmic else f"{value:g}"
+    for value in (_log_ticks if scales.logarithmic else _ticks)(*scales.across):
+        text = f"{10**value:g}" if scales.logarithmic else f"{value:g}"
         ticks.append(
             f'<text x="{scales.x(value):.1f}" y="{HEIGHT - BOTTOM + 18}" '
             f'text-anchor="middle">{text}</text>'
@@ -133,3 +141,15 @@ def _ticks(low: float, high: float) -> list[float]:
     step = next(power * factor for factor in (1, 2, 5, 10) if power * factor >= rough)
     first = math.ceil(low / step)
     return [round(index * step, 10) for index in range(first, math.floor(high / step) + 1)]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Logarithms of the numbers 1, 2, 5 times a power of ten within a range of logarithms."""
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    ticks = [power + math.log10(factor) for power in powers for factor in (1, 2, 5)]
+    return [tick for tick in ticks if low - 1e-9 <= tick <= high + 1e-9]
+
+
+def _enclose(low: float, high: float) -> tuple[float, float]:
+    """The smallest range from one tick to another around a range of logarithms."""
+    return _log_ticks(low - 1, low)[-1], _log_ticks(high, high + 1)[0]
