@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from tests.training.clips import draw_clip, write_clips
 from upreel.data.clips import find_clips
+from upreel.data.datasets.splits import split
 from upreel.data.degradations import CHAINS, degrade
 from upreel.data.loader import Augmentation, Color, Loader, Shape, WeightedSet
 from upreel.data.samples import Batch
-from upreel.data.sources import FileSource, ProceduralSource, split
+from upreel.data.sources import FileSource, ProceduralSource
 from upreel.errors import UsageError
 from upreel.ops.blur import bd_duf
 from upreel.ops.resize import imresize

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
-from typing import Literal, TypeVar
+from typing import Literal
 
 import numpy as np
 import torch
@@ -22,8 +22,6 @@ from upreel.ops.flow import to_8_bits
 from upreel.ops.resize import imresize
 from upreel.video.frame import Frame
 from upreel.video.reader import DEFAULT_RATE, Reader
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -155,21 +153,3 @@ def _rgb(frame: Frame, matrix: str | None, *, full: bool) -> Tensor:
         torch.stack([luma, *chroma]), used, "pc" if full else "tv", frame.layout.bits
     )
     return rgb.clamp(0, 1)
-
-
-def split(clips: Sequence[T], seed: int, *, parts: Mapping[str, float]) -> dict[str, list[T]]:
-    """Divide clips at random, whole clips only; the order within a part is that of `clips`.
-
-    Args:
-        clips: in an order that does not change, such as sorted by name.
-        seed: of the draw.
-        parts: shares by name, such as `{"train": 70, "val": 15, "test": 15}`.
-    """
-    order = np.random.default_rng(seed).permutation(len(clips))
-    total, divided, used, begin = sum(parts.values()), {}, 0.0, 0
-    for name, share in parts.items():
-        used += share
-        end = round(used / total * len(clips))
-        divided[name] = [clips[index] for index in sorted(order[begin:end])]
-        begin = end
-    return divided
