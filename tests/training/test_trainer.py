@@ -215,3 +215,29 @@ def test_the_smoke_run_of_a_recipe_learns_what_bicubic_lacks(tmp_path: Path) -> 
     assert report.rows[-1].psnr > report["bicubic"].psnr + 0.3
     assert report.rows[-1].psnr > begun["psnr"] + 0.3
     assert isinstance(build(path), Swift)
+
+
+def test_gradients_that_fp16_cannot_hold_stop_the_run(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upreel.training.trainer._OVERFLOWS", 4)
+    recipe = tiny("precision=fp16", 'losses=[{name="mse", weight=1e36}]')
+    sentence = r"found none in the 4 steps up to step 4; begin anew with precision bf16 or fp32"
+    with pytest.raises(NumericError, match=sentence):
+        train(recipe, data=clips / "train", out=tmp_path / "run")
+    figures = read_metrics(tmp_path / "run" / "weights")
+    assert [figure["step"] for figure in figures] == [1, 2, 3]
+    assert all("norm" not in figure for figure in figures)
+
+
+def test_fp16_goes_on_after_an_overflow(tmp_path: Path, clips: Path) -> None:
+    recipe = tiny("precision=fp16", 'losses=[{name="mse", weight=1e35}]')
+    run = Run(recipe, tmp_path)
+    weights = list(run.network.parameters())
+    for value, overflows in ((torch.inf, 1), (torch.inf, 2), (1.0, 0)):
+        run.network.zero_grad()
+        run.backward(torch.stack([weight.sum() * value for weight in weights]).sum())
+        run.unscale()
+        run.update(1e-3, decay=0.5)
+        assert run.overflows == overflows
+    assert run.step == 3

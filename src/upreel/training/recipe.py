@@ -62,15 +62,52 @@ class Network(Table):
         return _one_of(ZOO, name)
 
 
-class Data(Table):
-    """What is seen: see `Packing`.
+class ClipSet(Table):
+    """Clips that are drawn together.
 
     Attributes:
-        strides: temporal strides with flow.
-        frames: of a version at most.
+        name: of the set; a folder in the cache too.
+        path: a folder of clips, as `data.clips.find_clips` takes it: with or without an index; or
+            `procedural`, for clips that need no file.
+        weight: how likely the set is beside the others.
+        split: shares of train, val and test, such as `[70, 15, 15]`, by which whole clips are
+            divided at random. Empty where the folder is divided, or all of it is to learn from.
+        seed: of this division.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[\w-]+$")]
+    path: str
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    split: Annotated[tuple[Rate, ...], Field(max_length=3)] = ()
+    seed: int = 0
+
+    @field_validator("split")
+    @classmethod
+    def _three(cls, split: tuple[float, ...]) -> tuple[float, ...]:
+        if split and (len(split) != 3 or not split[0]):
+            raise ValueError(
+                f"expected shares of train, val and test such as [70, 15, 15], found {list(split)}"
+            )
+        return split
+
+
+class Data(Table):
+    """What is seen.
+
+    Attributes:
+        sets: where clips are; none where whoever trains has to say.
+        packed: whether clips are prepared before the first step, which pays with optical flow and
+            codecs: see `Packing`. If not, they are read and degraded when they are drawn.
+        jitter: largest change of contrast and brightness, as parts of 1, where clips are not
+            packed.
+        strides: temporal strides.
+        frames: of a packed version at most.
         versions: chains as text, such as `BI+codec(crf=18..28)`: see `data.degradations`.
     """
 
+    sets: tuple[ClipSet, ...] = ()
+    packed: bool = True
+    jitter: Rate = 0.0
     strides: Positive = 2
     frames: Positive = LONGEST
     versions: Annotated[dict[str, str], Field(min_length=1)]
@@ -106,7 +143,7 @@ class Stage(Table):
 
 
 class Optimizer(Table):
-    """How the weights move.
+    """How weights move.
 
     Attributes:
         name: which optimiser.
@@ -115,12 +152,10 @@ class Optimizer(Table):
         factor: what the rate is multiplied by at these.
         factors: what it is multiplied by for parameters whose name begins so: `{"flow." = 0.125}`.
         decay: of weights, for `adamw`.
-        accumulate: parts that a batch is cut into, one after the other, to save memory.
         rate: its greatest learning rate.
         final_rate: its last one.
         warm_up: steps until the rate is reached.
         clip: greatest norm of a gradient; longer ones are shortened to it.
-        average: how much of its past the average of the weights keeps from step to step.
     """
 
     name: OptimizerName = "muon"
@@ -129,12 +164,10 @@ class Optimizer(Table):
     factor: Rate = 0.5
     factors: dict[str, Rate] = {}
     decay: Rate = 0.0
-    accumulate: Positive = 1
     rate: Rate
     final_rate: Rate = 1e-5
     warm_up: Annotated[int, Field(ge=0)] = 100
     clip: Rate = 0.5
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
 
     @model_validator(mode="after")
     def _has_steps(self) -> Optimizer:
@@ -143,6 +176,32 @@ class Optimizer(Table):
         if list(self.at) != sorted(set(self.at)):
             raise ValueError(f"expected rising steps in 'at', found {list(self.at)}")
         return self
+
+
+class NetworkOptimizer(Optimizer):
+    """How the weights of the network move.
+
+    Attributes:
+        accumulate: parts that a batch is cut into, one after the other, to save memory.
+        average: how much of its past the average of the weights keeps from step to step.
+    """
+
+    accumulate: Positive = 1
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
+
+
+class Discriminator(Table):
+    """The other network of adversarial training: see `PatchDiscriminator`.
+
+    Attributes:
+        channels: of its first convolution.
+        layers: convolutions that halve the sides of a frame.
+        optimizer: how its weights move.
+    """
+
+    channels: Positive = 32
+    layers: Positive = 3
+    optimizer: Optimizer
 
 
 class Loss(Table):
@@ -172,6 +231,7 @@ class Recipe(Table):
         optimizer: how the weights move.
         losses: whose weighted sum is minimised. A sequence's first frame, which has no past,
             counts half.
+        discriminator: what the loss `adversarial` plays against.
         precision: what convolutions run in.
         checkpointing: whether what a step of the network computed is computed again for its
             gradients instead of kept: less memory, a third more time.
@@ -187,14 +247,26 @@ class Recipe(Table):
     network: Network = Network()
     data: Data
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
-    optimizer: Optimizer
+    optimizer: NetworkOptimizer
     losses: Annotated[tuple[Loss, ...], Field(min_length=1)] = (Loss(name="charbonnier"),)
+    discriminator: Discriminator | None = None
     precision: Literal["bf16", "fp16", "fp32"] = "bf16"
     checkpointing: bool = False
     protocol: str
     validate_every: Positive = 1000
     save_every: Positive = 200
     credits: str = ""
+
+    @model_validator(mode="after")
+    def _has_two_sides(self) -> Recipe:
+        count = sum(loss.name == "adversarial" for loss in self.losses)
+        if count != (self.discriminator is not None):
+            found = "a table" if self.discriminator else "no table"
+            raise ValueError(
+                "expected one loss 'adversarial' and a table 'discriminator', or neither, found "
+                f"{count} and {found}"
+            )
+        return self
 
     @property
     def steps(self) -> int:
@@ -340,8 +412,9 @@ def _explain(error: ValidationError) -> str:
 def _keys(location: Sequence[str]) -> list[str]:
     """The keys of the table at a place."""
     tables: dict[str, type[Table]] = {
-        "network": Network, "data": Data, "stages": Stage,
-        "optimizer": Optimizer, "losses": Loss,
+        "network": Network, "data": Data, "sets": ClipSet, "stages": Stage,
+        "optimizer": Optimizer if "discriminator" in location else NetworkOptimizer,
+        "losses": Loss, "discriminator": Discriminator,
     }  # fmt: skip
     for part in reversed(location):
         if part in tables:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
@@ -14,7 +15,11 @@ from torch import Tensor, nn
 
 from upreel.core.files import PendingFile, failed
 from upreel.errors import ConfigError, UsageError
+from upreel.losses import Term, make_loss
+from upreel.losses.adversarial import Adversarial
 from upreel.models import upscaler_class
+from upreel.models.upscaler import Upscaler
+from upreel.training.opponent import Opponent
 from upreel.training.optim import make_optimizers
 from upreel.training.recipe import Recipe
 from upreel.training.warm_start import warm_start
@@ -34,6 +39,9 @@ class Run:
         step: how many steps are done.
         network: as the last step left it.
         average: a moving average of its weights: what is scored and written.
+        terms: what it is trained on, each with what it counts.
+        opponent: what it plays against in adversarial training.
+        overflows: how many of the last steps were left out in a row, for gradients beyond fp16.
     """
 
     def __init__(self, recipe: Recipe, out: Path) -> None:
@@ -49,6 +57,9 @@ class Run:
             factors=recipe.optimizer.factors,
         )
         self._scaler = torch.amp.GradScaler("cpu", enabled=recipe.precision == "fp16")
+        self.overflows = 0
+        self.terms = [(loss.weight, make_loss(loss.name, loss.options)) for loss in recipe.losses]
+        self.opponent = _oppose(recipe, self.network, [term for _, term in self.terms])
 
     @classmethod
     def begin(cls, recipe: Recipe, out: Path, *, resume: bool, begins: bool = True) -> Run:
@@ -91,11 +102,13 @@ class Run:
 
     def update(self, rate: float, *, decay: float) -> None:
         """Move the weights along their gradients, and their average after them."""
+        scale = self._scaler.get_scale()
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
             self._scaler.step(optimizer)  # leaves out a step whose gradients overflowed
         self._scaler.update()
+        self.overflows = self.overflows + 1 if self._scaler.get_scale() < scale else 0
         with torch.no_grad():
             weights = self.network.state_dict()
             for name, average in self.average.state_dict().items():
@@ -115,6 +128,8 @@ class Run:
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "scaler": self._scaler.state_dict(),
+            "overflows": self.overflows,
+            "opponent": self.opponent.state() if self.opponent else None,
         }
         with PendingFile(self.out / CHECKPOINT, overwrite=True) as pending:
             torch.save(state, pending.path)
@@ -134,6 +149,9 @@ class Run:
         for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
         self._scaler.load_state_dict(state["scaler"])
+        self.overflows = state["overflows"]
+        if self.opponent:
+            self.opponent.restore(state["opponent"])
 
     def _forget_metrics(self) -> None:
         """Drop the lines of steps that are not in the checkpoint: they will be done again."""
@@ -151,7 +169,8 @@ class Run:
         with (self.out / METRICS).open("a", buffering=1) as file:
 
             def log(figures: Mapping[str, float]) -> None:
-                file.write(json.dumps(figures) + "\n")
+                finite = {name: value for name, value in figures.items() if math.isfinite(value)}
+                file.write(json.dumps(finite) + "\n")  # JSON has no infinity
 
             yield log
 
@@ -173,6 +192,15 @@ def _build(recipe: Recipe) -> nn.Module:
         warm_start(network, recipe.network.init)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _oppose(recipe: Recipe, network: nn.Module, terms: Sequence[Term]) -> Opponent | None:
+    """The discriminator of a recipe with its first weights, if it has one."""
+    sides = [term for term in terms if isinstance(term, Adversarial)]
+    if recipe.discriminator is None:
+        return None
+    planes = 1 if cast(Upscaler, network).spec.color == "luma" else 3
+    return Opponent(recipe.discriminator, sides[0], planes, seed=recipe.seed)
 
 
 def _differences(one: str, other: str) -> Iterator[str]:
