@@ -13,8 +13,9 @@ from upreel.losses.adversarial import Adversarial
 from upreel.losses.discriminator import PatchDiscriminator
 from upreel.training.opponent import Opponent
 from upreel.training.ranks import Ranks
-from upreel.training.recipe import Discriminator, Optimizer, Recipe, read_recipe
+from upreel.training.recipe import Recipe, read_recipe
 from upreel.training.run import CHECKPOINT
+from upreel.training.tables import Discriminator, Optimizer
 from upreel.training.trainer import train
 
 ADVERSARIAL = (

@@ -6,7 +6,8 @@ import pytest
 
 from upreel.data.degradations import Noise, Reduce
 from upreel.errors import ConfigError, UsageError
-from upreel.training.recipe import Stage, read_recipe, recipes
+from upreel.training.recipe import read_recipe, recipes
+from upreel.training.tables import Stage
 
 CLEAN = "swift-x4-clean"
 

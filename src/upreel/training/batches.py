@@ -17,8 +17,9 @@ from upreel.data.sources import FileSource, ProceduralSource
 from upreel.errors import UsageError
 from upreel.models.upscaler import Spec
 from upreel.training.ranks import Ranks
-from upreel.training.recipe import ClipSet, Recipe
+from upreel.training.recipe import Recipe
 from upreel.training.schedule import stage_at
+from upreel.training.tables import ClipSet
 
 Batches = Callable[[range], Iterator[Batch]]
 """This process's part of the batch of each step."""
@@ -76,19 +77,19 @@ def find_parts(recipe: Recipe, data: Path | None) -> list[Part]:
         MediaError: there are none.
     """
     if data is not None:
-        return [_find_part(ClipSet.model_construct(name="", path=str(data)), recipe)]
+        return [_find_part(ClipSet.model_construct(name="", path=str(data)))]
     if not recipe.data.sets:
         raise UsageError(
             f"expected clips for {recipe.name}, whose recipe names no sets, found none; "
             "pass --data FOLDER, or --data procedural for clips that need no file"
         )
-    return [_find_part(each, recipe) for each in recipe.data.sets]
+    return [_find_part(each) for each in recipe.data.sets]
 
 
-def _find_part(each: ClipSet, recipe: Recipe) -> Part:
+def _find_part(each: ClipSet) -> Part:
     folder, name, weight = Path(each.path), each.name, each.weight
     if not each.split:
-        train = find_clips(folder, "train", stills=recipe.data.packed)
+        train = find_clips(folder, "train", stills=True)
         val = find_clips(folder) if has_splits(folder) else []
         return Part(name, folder, weight, tuple(train), tuple(val))
     if has_splits(folder):

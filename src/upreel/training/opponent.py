@@ -11,7 +11,7 @@ from upreel.losses.adversarial import Adversarial
 from upreel.losses.discriminator import PatchDiscriminator
 from upreel.training.optim import make_optimizers
 from upreel.training.ranks import Ranks
-from upreel.training.recipe import Discriminator
+from upreel.training.tables import Discriminator
 
 
 class Opponent:
