@@ -7,8 +7,9 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,8 +25,12 @@ from upreel.training.optim import make_optimizers
 from upreel.training.recipe import Recipe
 from upreel.training.warm_start import warm_start
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
+BOARD = "tensorboard"
 RECIPE = "recipe.json"
 
 Log = Callable[[Mapping[str, float]], None]
@@ -166,13 +171,21 @@ class Run:
         if not written:
             yield lambda figures: None
             return
-        with (self.out / METRICS).open("a", buffering=1) as file:
+        board = _open_board(self.out / BOARD, self.step)
+        try:
+            with (self.out / METRICS).open("a", buffering=1) as file:
 
-            def log(figures: Mapping[str, float]) -> None:
-                finite = {name: value for name, value in figures.items() if math.isfinite(value)}
-                file.write(json.dumps(finite) + "\n")  # JSON has no infinity
+                def log(figures: Mapping[str, float]) -> None:
+                    known = {key: value for key, value in figures.items() if math.isfinite(value)}
+                    file.write(json.dumps(known) + "\n")  # JSON has no infinity
+                    if board:
+                        for name in known.keys() - {"step"}:
+                            board.add_scalar(name, known[name], int(known["step"]))
 
-            yield log
+                yield log
+        finally:
+            if board:
+                board.close()
 
 
 def _build(recipe: Recipe) -> nn.Module:
@@ -192,6 +205,15 @@ def _build(recipe: Recipe) -> nn.Module:
         warm_start(network, recipe.network.init)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _open_board(folder: Path, step: int) -> SummaryWriter | None:
+    """A log for TensorBoard, if that is installed, without what it knew of later steps."""
+    if find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=step + 1)
 
 
 def _oppose(recipe: Recipe, network: nn.Module, terms: Sequence[Term]) -> Opponent | None:

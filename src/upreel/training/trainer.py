@@ -22,10 +22,12 @@ from upreel.models.upscaler import Upscaler
 from upreel.models.weights import build
 from upreel.training.batches import HeldOut, Part, find_parts, open_batches
 from upreel.training.export import export, weights_path
+from upreel.training.pictures import draw_pictures, write_picture
 from upreel.training.ranks import Ranks, join, split
-from upreel.training.recipe import Optimizer, Recipe
+from upreel.training.recipe import Recipe
 from upreel.training.run import Run
 from upreel.training.schedule import decay_at, rate_at
+from upreel.training.tables import Optimizer
 from upreel.training.unrolling import enlarge_clips
 
 Progress = Callable[[str], None]
@@ -56,8 +58,9 @@ def train(
         recipe: all that the result depends on beside the clips.
         data: a folder of clips, see `find_clips`, in place of the sets that the recipe names.
             Without splits nothing is scored.
-        out: folder of the run: `recipe.json`, `metrics.jsonl`, `checkpoint.pt`, `report.json`, and
-            the weights.
+        out: folder of the run: `recipe.json`, `metrics.jsonl`, `checkpoint.pt`, `report.json`,
+            `pictures` of each validation, the weights, and, if the package tensorboard is here,
+            `tensorboard` with the figures of `metrics.jsonl`.
         cache: where prepared clips lie; several runs on the same clips may share it. In `out`
             without it.
         resume: go on from the last checkpoint in `out`, if there is one.
@@ -139,7 +142,7 @@ def _train(
                 and held_out.clips
                 and run.step % recipe.validate_every == 0 < recipe.steps - run.step
             ):
-                means = _validate(recipe, run.average, held_out)
+                means = _validate(recipe, run, held_out)
                 log({"step": run.step, **means})
                 progress(f"step {run.step}/{recipe.steps}, {means['psnr']:.2f} dB")
             if first and (run.step % recipe.save_every == 0 or run.step == recipe.steps):
@@ -206,11 +209,13 @@ def _check_overflows(run: Run) -> None:
         )
 
 
-def _validate(recipe: Recipe, average: nn.Module, held_out: HeldOut) -> dict[str, float]:
-    """Score the averaged weights through the loop that users run."""
-    network = copy.deepcopy(average).to(_TYPES[recipe.precision])
-    upscalers = {recipe.name: cast(Upscaler, network)}
-    report = score(upscalers, recipe.validation, held_out.folder, clips=held_out.clips)
+def _validate(recipe: Recipe, run: Run, held_out: HeldOut) -> dict[str, float]:
+    """Score the averaged weights through the loop that users run, and draw what they make."""
+    network = copy.deepcopy(run.average).to(_TYPES[recipe.precision])
+    upscaler, protocol = cast(Upscaler, network), recipe.validation
+    report = score({recipe.name: upscaler}, protocol, held_out.folder, clips=held_out.clips)
+    picture = draw_pictures(upscaler, protocol, held_out.clips)
+    write_picture(picture, run.out / "pictures" / f"{run.step:07}.png")
     return report[recipe.name].means
 
 
