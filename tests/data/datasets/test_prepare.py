@@ -196,8 +196,9 @@ def test_download_goes_from_an_address_to_an_index(
     monkeypatch.setitem(ORIGINS, "vid4", Origin("page", "licence", f"{address}/v.zip"))
     root = tmp_path / "root"
     assert main(["data", "prepare", "vid4", str(root), "--download"]) == 0
-    said = capsys.readouterr().out
-    assert "downloading 0.0 MB" in said and f"4 clips in {root}: 4 test" in said
+    said = capsys.readouterr()
+    assert "vid4: 0.0 MB, 0.0 MB here already, from http" in said.err and "100 %" in said.err
+    assert f"4 clips in {root}: 4 test" in said.out
     assert (root / "GT/calendar/00000001.png").is_file()
     wrong = Origin("page", "licence", f"{address}/v.zip", "0" * 64)
     with pytest.raises(DownloadError, match="expected a file with the SHA-256 0000"):
