@@ -47,3 +47,11 @@ def test_mistakes_get_a_sentence(
     error = capsys.readouterr().err
     assert sentence in error
     assert error.count("\n") == 1
+
+
+def test_a_recipe_without_sets_asks_for_clips(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "swift-x4-clean", "--out", str(tmp_path / "run")]) == 2
+    assert "pass --data FOLDER, or --data procedural" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()

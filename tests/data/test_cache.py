@@ -94,3 +94,11 @@ def test_without_a_clip_that_is_large_enough(tmp_path: Path, clips: list[Clip]) 
     list(pack(clips, tmp_path / "cache", packing))
     with pytest.raises(MediaError, match="clips of at least 200x200 pixels, found none"):
         open_pack(clips, tmp_path / "cache", packing)
+
+
+def test_clips_of_an_index_lie_in_folders(tmp_path: Path, clips: list[Clip]) -> None:
+    nested = [replace(clips[0], name=name) for name in ("00001/0001", "00002/0001")]
+    made = list(pack(nested, tmp_path / "cache", PACKING))
+    assert made[1::2] == ["00001/0001.bi-x2", "00002/0001.bi-x2"]
+    versions = open_pack(nested, tmp_path / "cache", PACKING)
+    assert [version.name for version in versions] == made[1::2]

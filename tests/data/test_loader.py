@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 
 from tests.training.clips import draw_clip, write_clips
 from upreel.data.clips import find_clips
+from upreel.data.datasets.splits import split
 from upreel.data.degradations import CHAINS, degrade
 from upreel.data.loader import Augmentation, Color, Loader, Shape, WeightedSet
 from upreel.data.samples import Batch
-from upreel.data.sources import FileSource, ProceduralSource, split
+from upreel.data.sources import FileSource, ProceduralSource
 from upreel.errors import UsageError
 from upreel.ops.blur import bd_duf
 from upreel.ops.resize import imresize
@@ -136,9 +137,34 @@ def test_weights_are_shares() -> None:
     assert abs(share - 0.75) < 0.07  # three standard deviations
 
 
-def test_a_clip_that_is_too_small(data: Path) -> None:
+class Tiny(Flat):
+    """A clip that no crop fits into."""
+
+    def measure(self) -> tuple[int, int, int]:
+        return 2, 16, 7
+
+
+def test_clips_that_are_too_small_are_left_out(caplog: pytest.LogCaptureFixture) -> None:
+    low = partial(degrade, chain=CHAINS["BI"], scale=4)
+    sets = [
+        WeightedSet("mixed", [Tiny(0), Flat(100), Tiny(0), Flat(200)]),
+        WeightedSet("none", [Tiny(0)]),
+    ]
+    loader = Loader(sets, low, scale=4, seed=1)
+    batch = loader.batch(0, Shape(200, 1, 2))
+    share = float((batch.high[:, 0, 0, 0, 0] < 0.5).float().mean())
+    assert abs(share - 0.5) < 0.11  # three standard deviations: as likely as each other
+    assert same(batch, loader.batch(0, Shape(200, 1, 2)))
+    (told,) = {record.getMessage() for record in caplog.records}
+    assert told.startswith(
+        "0 is left out: expected 1 frames of at least 8x8 pixels, found 2 of 7x16"
+    )
+    assert len(caplog.records) == 1
+
+
+def test_clips_that_are_all_too_small(data: Path) -> None:
     with pytest.raises(
-        UsageError, match=r"3 frames of at least 160x160 pixels in [01], found 6 of"
+        UsageError, match=r"expected clips of 3 frames of at least 160x160 pixels, found none; make"
     ):
         make_loader(data).batch(0, Shape(1, 3, 40))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion, map_coordinates
@@ -69,6 +71,57 @@ def test_flow_leads_to_what_is_seen_and_not_to_what_is_hidden() -> None:
         assert visible.mean() > 0.2
         assert np.median(difference[:, visible]) < 2
         assert difference[:, visible].mean() < 0.3 * difference[:, clip.hidden_next[0]].mean()
+
+
+def test_the_right_view_of_one_layer_is_shifted_by_its_disparity() -> None:
+    layer = replace(wave_layer((0.37, -1.21)), disparity=2.6)
+    clip = render((layer,), SIZE, 2, stereo=True)
+    assert clip.right is not None
+    assert clip.hidden_right is not None
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    for t in range(2):
+        expected = 120 + 50 * np.cos(0.3 * (x + 2.6 - 0.37 * t) + 0.2 * (y + 1.21 * t))
+        assert np.abs(clip.right[t] - expected).max() <= 0.501
+    assert np.array_equal(clip.hidden_right[0], x < 2.6)
+
+
+def test_a_disc_covers_more_to_its_left_in_the_right_view() -> None:
+    background, front = wave_layer((0, 0)), disc(30, 24, 10, (4, 0))  # with disparities 0 and 5
+    clip = render((background, front), SIZE, 2, stereo=True)
+    alone = render((background,), SIZE, 2)
+    assert clip.right is not None
+    assert clip.hidden_right is not None
+    y, x = np.mgrid[: SIZE[0], : SIZE[1]]
+    for t in range(2):
+        left, right = (np.hypot(x - 30 - 4 * t + shift, y - 24) for shift in (0, 5))
+        assert np.array_equal(clip.hidden_right[t], (right <= 10) & (left > 10))
+        assert np.array_equal(clip.right[t][:, right > 11], alone.frames[t][:, right > 11])
+        # A disparity in whole pixels needs no resampling: the same values, moved.
+        inside = left[:, 5:] < 9
+        moved, seen = clip.right[t][..., :-5], clip.frames[t][..., 5:]
+        assert np.array_equal(moved[:, inside], seen[:, inside])
+
+
+def test_disparity_leads_to_what_is_seen_and_not_to_what_is_hidden() -> None:
+    for index in range(3):
+        clip = make_clip((96, 96), 2, seed=1, index=index, stereo=True)
+        assert clip.right is not None
+        assert clip.hidden_right is not None
+        y, x = np.mgrid[:96, :96].astype(float)
+        at = (y, x - clip.disparity[0])
+        right = [map_coordinates(plane.astype(float), at, order=3) for plane in clip.right[0]]
+        difference = np.abs(np.stack(right) - clip.frames[0])
+        steps = np.abs(np.gradient(clip.disparity[0])).sum(0)
+        visible = binary_erosion(~clip.hidden_right[0] & (steps == 0), iterations=4)
+        assert visible.mean() > 0.2
+        assert np.median(difference[:, visible]) < 2
+        assert difference[:, visible].mean() < 0.3 * difference[:, clip.hidden_right[0]].mean()
+
+
+def test_the_left_view_does_not_depend_on_the_right_one() -> None:
+    one, both = make_clip(SIZE, 2), make_clip(SIZE, 2, stereo=True)
+    assert one.right is None
+    assert np.array_equal(one.frames, both.frames)
 
 
 def test_a_number_gives_the_same_clip_each_time() -> None:

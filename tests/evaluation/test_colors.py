@@ -5,8 +5,9 @@ import pytest
 import torch
 from skimage.color import rgb2ycbcr
 
-from upreel.evaluation.colors import from_seen, to_luma, to_scored, to_seen
+from upreel.evaluation.colors import from_seen, to_scored, to_seen
 from upreel.evaluation.protocols import find_protocol
+from upreel.metrics.colors import to_luma
 
 RGB = torch.rand(3, 8, 12, generator=torch.Generator().manual_seed(1))
 

@@ -92,7 +92,8 @@ def test_the_codec_is_x264_at_crf_24(tmp_path: Path) -> None:
     lossy = read_pair(clip, find_protocol("val-codec24-y8", 2))
     buffer = io.BytesIO()
     with av.open(buffer, "w", format="mp4") as output:
-        stream = output.add_stream("libx264", rate=25, options={"crf": "24", "preset": "medium"})
+        options = {"x264-params": "mbtree=0:cpu-independent=1", "crf": "24", "preset": "medium"}
+        stream = output.add_stream("libx264", rate=25, options=options)
         stream.width, stream.height, stream.pix_fmt = 40, 32, "yuv420p"
         stream.thread_count = 1
         for index, frame in enumerate(plain.low):

@@ -48,6 +48,19 @@ def test_a_metric_without_values_has_no_mean() -> None:
     assert " - " in capture.get()
 
 
+def test_many_metrics_fit_into_a_terminal() -> None:
+    names = ["psnr", "ssim", "tof", "warp", "warp-difference", "profile", "flicker", "vmaf"]
+    scores: dict[str, tuple[float, ...]] = {name: (10.0 + n,) for n, name in enumerate(names)}
+    clips = (ClipScore("a", (1,), scores, (64, 48), 0.5, 1),)
+    rows = tuple(Row(name, clips) for name in ("bicubic", "bicubic aligned", "linear"))
+    with (console := Console(width=80)).capture() as capture:
+        console.print(Report("val-bd-duf-y8", 4, "how", rows).to_table())
+    text = capture.get()
+    assert "…" not in text
+    for word in ("10.00", "11.0000", "warp-difference", "14.000", "VMAF", "17.00"):
+        assert word in text
+
+
 def test_gains_are_of_the_means() -> None:
     assert FINITE.gain(FINITE["x"], "bicubic") == 0
     assert FINITE.gain(FINITE["x"], "linear") is None

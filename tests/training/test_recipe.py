@@ -6,7 +6,8 @@ import pytest
 
 from upreel.data.degradations import Noise, Reduce
 from upreel.errors import ConfigError, UsageError
-from upreel.training.recipe import Stage, read_recipe, recipes
+from upreel.training.recipe import read_recipe, recipes
+from upreel.training.tables import Stage
 
 CLEAN = "swift-x4-clean"
 
@@ -88,7 +89,7 @@ def test_an_unknown_protocol_is_refused_at_once() -> None:
 
 
 def test_files_that_are_no_recipes(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"a recipe out of swift-x2-clean, .* found 'swift-x9'"):
+    with pytest.raises(ConfigError, match=r"a recipe out of compact-x4-clean, .* found 'swift-x9'"):
         read_recipe("swift-x9")
     with pytest.raises(ConfigError, match=r"expected a recipe at .* found no such file"):
         read_recipe(tmp_path / "none.toml")

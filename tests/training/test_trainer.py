@@ -14,7 +14,6 @@ from upreel.data.samples import Batch, Sampler
 from upreel.errors import ConfigError, MediaError, NumericError, UsageError
 from upreel.evaluation.evaluate import score
 from upreel.evaluation.report import Report
-from upreel.models.swift import Swift
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import build, read
 from upreel.training.export import credit, find_commit
@@ -111,7 +110,23 @@ def test_what_a_run_leaves(tmp_path: Path, clips: Path) -> None:
     assert rows[-1] == "swift:clean"
     assert build(path).spec.scale == 4
     assert any(line.startswith("prepared a0") for line in lines)
+    pictures = sorted(path.with_name("pictures").iterdir())
+    assert [picture.name for picture in pictures] == ["0000003.png", "0000006.png"]
     assert not list(tmp_path.rglob("*.partial*"))
+
+
+def test_tensorboard_has_the_figures_of_the_log(tmp_path: Path) -> None:
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    for step, loss in ((0, 0.5), (1, 0.25)):
+        run = Run(tiny(), tmp_path)
+        run.step = step  # the second goes on after the first step, which the log has already
+        with run.metrics() as log:
+            log({"step": step + 1, "loss": loss, "norm": float("inf")})
+    board = events.EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    seen = [(event.step, event.value) for event in board.Scalars("loss")]
+    assert seen == [(1, 0.5), (2, 0.25)]
+    assert [list(figure) for figure in read_metrics(tmp_path / "weights")] == [["step", "loss"]] * 2
 
 
 def test_the_average_follows_the_weights(tmp_path: Path) -> None:
@@ -203,9 +218,10 @@ def test_ping_pong_on_mirrored_sequences(tmp_path: Path, clips: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_smoke_run_of_a_recipe_learns_what_bicubic_lacks(tmp_path: Path) -> None:
-    """Half a minute of one thread; 1.3 dB above bicubic when it was written."""
-    recipe, clips = read_recipe("swift-x4-clean-smoke"), Path("procedural")
+@pytest.mark.parametrize("name", ["swift-x4-clean", "compact-x4-clean"])
+def test_the_smoke_run_of_a_recipe_learns_what_bicubic_lacks(tmp_path: Path, name: str) -> None:
+    """Half a minute of one thread; 1.3 and 0.9 dB above bicubic when it was written."""
+    recipe, clips = read_recipe(f"{name}-smoke"), Path("procedural")
     path = train(recipe, data=clips, out=tmp_path / "run")
     losses = [figures["loss"] for figures in read_metrics(path) if "loss" in figures]
     assert sum(losses[-100:]) / 100 < 0.97 * sum(losses[:50]) / 50
@@ -214,4 +230,30 @@ def test_the_smoke_run_of_a_recipe_learns_what_bicubic_lacks(tmp_path: Path) -> 
     begun = score({"start": start}, recipe.validation, clips)["start"].means
     assert report.rows[-1].psnr > report["bicubic"].psnr + 0.3
     assert report.rows[-1].psnr > begun["psnr"] + 0.3
-    assert isinstance(build(path), Swift)
+    assert build(path).spec.scale == 4
+
+
+def test_gradients_that_fp16_cannot_hold_stop_the_run(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upreel.training.trainer._OVERFLOWS", 4)
+    recipe = tiny("precision=fp16", 'losses=[{name="mse", weight=1e36}]')
+    sentence = r"found none in the 4 steps up to step 4; begin anew with precision bf16 or fp32"
+    with pytest.raises(NumericError, match=sentence):
+        train(recipe, data=clips / "train", out=tmp_path / "run")
+    figures = read_metrics(tmp_path / "run" / "weights")
+    assert [figure["step"] for figure in figures] == [1, 2, 3]
+    assert all("norm" not in figure for figure in figures)
+
+
+def test_fp16_goes_on_after_an_overflow(tmp_path: Path, clips: Path) -> None:
+    recipe = tiny("precision=fp16", 'losses=[{name="mse", weight=1e35}]')
+    run = Run(recipe, tmp_path)
+    weights = list(run.network.parameters())
+    for value, overflows in ((torch.inf, 1), (torch.inf, 2), (1.0, 0)):
+        run.network.zero_grad()
+        run.backward(torch.stack([weight.sum() * value for weight in weights]).sum())
+        run.unscale()
+        run.update(1e-3, decay=0.5)
+        assert run.overflows == overflows
+    assert run.step == 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -20,6 +21,24 @@ def say(message: str) -> None:
     """Write one line to stderr, with the program's name before it."""
     sys.stderr.write(f"upreel: {' '.join(message.split())}\n")
     sys.stderr.flush()
+
+
+def show_download(name: str, address: str, licence: str) -> Callable[[int, int | None], None]:
+    """What tells of a download: its size before anything comes, then each tenth of it."""
+    told = -1
+
+    def show(done: int, total: int | None) -> None:
+        nonlocal told
+        if told < 0:
+            size = "of a size that is not told" if total is None else f"{total / 1e6:.1f} MB"
+            say(f"{name}: {size}, {done / 1e6:.1f} MB here already, from {address}")
+            say(licence)
+        tenth = done * 10 // total if total else 0
+        if tenth > max(told, 0):
+            say(f"{done / 1e6:.1f} MB, {10 * tenth} %")
+        told = max(told, tenth)
+
+    return show
 
 
 def set_up_logging() -> None:

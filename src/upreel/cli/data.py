@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from upreel.cli.console import Verbose
+from upreel.cli.console import Verbose, show_download
 
 data = typer.Typer(help="Clips for training and for scores.", no_args_is_help=True)
 
@@ -72,7 +71,8 @@ def prepare(
     origin = preparation.origin_of(dataset)
     typer.echo(f"{dataset}: {origin.page}, licence: {origin.licence}")
     if fetch:
-        preparation.fetch(origin, root, progress=_show_size())
+        shown = show_download(dataset, origin.archive, f"licence: {origin.licence}")
+        preparation.fetch(origin, root, progress=shown)
     index = preparation.prepare(dataset, root, seed=seed, shares=shares)
     counts = {part: sum(clip.split == part for clip in index.clips) for part in _PARTS}
     said = ", ".join(f"{count} {part}" for part, count in counts.items() if count)
@@ -80,17 +80,3 @@ def prepare(
 
 
 _PARTS = ("train", "val", "test")
-
-
-def _show_size() -> Callable[[int, int | None], None]:
-    """Say once, before anything comes, how much it will be."""
-    said = False
-
-    def show(done: int, total: int | None) -> None:
-        nonlocal said
-        if not said:
-            size = "an unknown size" if total is None else f"{total / 1e6:,.1f} MB"
-            typer.echo(f"downloading {size}, {done / 1e6:,.1f} MB of it here already")
-        said = True
-
-    return show

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from upreel.cli.console import Verbose
+from upreel.cli.console import Verbose, show_download
 
 if TYPE_CHECKING:
     from upreel.models.upscaler import Spec
@@ -65,25 +65,12 @@ def get(
     verbose: Verbose = False,
 ) -> None:
     """Fetch weights of others, for perceptual losses and metrics; what breaks off is resumed."""
-    from upreel.cli.console import say
     from upreel.models.backbones import find_backbone
     from upreel.models.backbones import get as fetch
 
     backbone = find_backbone(name)
-    shown = -1
-
-    def show(done: int, total: int | None) -> None:
-        nonlocal shown
-        if shown < 0:
-            size = "of a size that is not told" if total is None else f"{total / 1e6:.1f} MB"
-            say(f"{name}: {size}, {done / 1e6:.1f} MB here already, from {backbone.address}")
-            say(backbone.licence)
-        if total and done * 10 // total > shown:
-            shown = done * 10 // total
-            say(f"{done / 1e6:.1f} MB, {100 * done // total} %")
-        shown = max(shown, 0)
-
-    typer.echo(fetch(name, progress=show))
+    shown = show_download(name, backbone.address, backbone.licence)
+    typer.echo(fetch(name, progress=shown))
 
 
 def read_spec(weights: Weights) -> Spec:

@@ -12,16 +12,22 @@ from upreel.cli.console import Verbose
 
 def train(
     recipe: Annotated[
-        str, typer.Argument(help="A .toml file, or a recipe that ships, such as swift-x4-clean.")
-    ],
-    data: Annotated[
-        Path,
-        typer.Option(
-            help="A folder of clips: with index.tsv; or with folders train and val of videos and "
-            "image folders; or videos and image folders themselves, and then nothing is scored."
+        str,
+        typer.Argument(
+            help="A .toml file, or a recipe that ships, such as swift-x4-clean; or "
+            "swift-x4-clean-smoke: a run of a minute that shows that training works."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The folder of this run.")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder of clips, in place of the sets that the recipe names: one that 'upreel "
+            "data prepare' has indexed; or with folders train and val of videos and image folders; "
+            "or videos and image folders themselves, and then nothing is scored. 'procedural': "
+            "clips that need no file."
+        ),
+    ] = None,
     cache: Annotated[
         Path | None,
         typer.Option(help="Where prepared clips lie; runs on the same clips may share it."),
@@ -43,8 +49,10 @@ def train(
 ) -> None:
     """Train a network and write its weights, with their scores and the recipe in them.
 
-    Clips are prepared first (luma, degraded versions, optical flow); then the steps begin. Stop it
-    at any time with Ctrl-C, and go on with --resume.
+    Where the recipe wants it, clips are prepared first (luma, degraded versions, optical flow);
+    then the steps begin. Stop it at any time with Ctrl-C, and go on with --resume.
+
+    upreel train swift-x4-clean-smoke --data procedural --out runs/smoke
 
     upreel train swift-x4-clean --data clips --out runs/clean
 

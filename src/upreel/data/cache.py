@@ -29,7 +29,7 @@ from upreel.ops.flow import dis_flow
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 """Of the files; to be raised when flow or low frames are made in another way."""
 LONGEST = 1000
 """Frames of a clip that are read; a version may choose among them."""
@@ -96,19 +96,22 @@ def pack(clips: Iterable[Clip], cache: Path, packing: Packing) -> Iterator[str]:
         path = cache / f"{clip.name}.high.npy"
         if not path.exists():
             _write(path, np.stack(list(islice(read_luma(clip), LONGEST))))
-            yield path.name
+            yield path.relative_to(cache).as_posix()
         high: Luma = np.load(path, mmap_mode="r")
         if min(high.shape[1:]) // packing.scale < packing.smallest:
             continue
         for version, degradation in packing.degradations.items():
             stem = packing.path(cache, clip.name, version)
-            if _write_version(stem, high, degradation, packing):
-                yield stem.name
+            key = stem.relative_to(cache).as_posix()
+            if _write_version(stem, high, degradation, packing, key=key):
+                yield key
 
 
-def _write_version(stem: Path, high: Luma, degradation: Chain, packing: Packing) -> bool:
+def _write_version(
+    stem: Path, high: Luma, degradation: Chain, packing: Packing, *, key: str
+) -> bool:
     """Make a version, unless it is there and was made in the same way."""
-    random = np.random.default_rng(zlib.crc32(stem.name.encode()))
+    random = np.random.default_rng(zlib.crc32(key.encode()))
     begin = int(random.integers(max(0, len(high) - packing.frames) + 1))
     end = min(begin + packing.frames, len(high))
     made_by = {"format": FORMAT, "chain": repr(degradation), "begin": begin, "end": end}
@@ -119,7 +122,7 @@ def _write_version(stem: Path, high: Luma, degradation: Chain, packing: Packing)
     note.unlink(missing_ok=True)
     height, width = (side // packing.scale * packing.scale for side in high.shape[1:])
     seen = np.asarray(high[begin:end, :height, :width])
-    low = degrade(seen[:, None], degradation, scale=packing.scale, key=stem.name)[:, 0]
+    low = degrade(seen[:, None], degradation, scale=packing.scale, key=key)[:, 0]
     _write(stem.with_name(f"{stem.name}.npy"), low)
     _write(stem.with_name(f"{stem.name}.flow.npy"), find_flow(low, packing.strides))
     note.write_text(text)
@@ -139,6 +142,7 @@ def find_flow(low: Luma, strides: int) -> NDArray[np.float16]:
 
 def _write(path: Path, array: NDArray[np.generic]) -> None:
     """Write under another name first: a pack that was interrupted goes on where it stopped."""
+    path.parent.mkdir(parents=True, exist_ok=True)  # an index names clips `00001/0001`
     with PendingFile(path, overwrite=True) as pending:
         with pending.path.open("wb") as file:
             np.save(file, array)
@@ -162,7 +166,8 @@ def open_pack(clips: Iterable[Clip], cache: Path, packing: Packing) -> list[Vers
             low: Luma = np.load(f"{stem}.npy", mmap_mode="r")
             flow: NDArray[np.float16] = np.load(f"{stem}.flow.npy", mmap_mode="r")
             high: Luma = np.load(cache / f"{clip.name}.high.npy", mmap_mode="r")
-            found.append(Version(stem.name, high[begin : begin + len(low)], low, flow))
+            key = stem.relative_to(cache).as_posix()
+            found.append(Version(key, high[begin : begin + len(low)], low, flow))
     if not found:
         side = packing.smallest * packing.scale
         raise MediaError(f"expected clips of at least {side}x{side} pixels, found none")

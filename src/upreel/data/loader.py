@@ -7,6 +7,7 @@ any number of threads or ranks sees the same batches, and a run goes on at any s
 from __future__ import annotations
 
 import bisect
+import logging
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -23,6 +24,9 @@ from upreel.data.cache import find_flow
 from upreel.data.samples import Batch
 from upreel.errors import UsageError
 from upreel.ops.color import rgb_to_ycbcr
+from upreel.ops.flow import to_8_bits
+
+log = logging.getLogger(__name__)
 
 Pixels = NDArray[np.uint8]
 Color = Literal["luma", "rgb"]
@@ -133,7 +137,7 @@ class Loader:
         self._sets = [part for part in sets if part.weight > 0 and part.sources]
         if not self._sets:
             raise UsageError("expected a set with clips and a weight above 0, found none; name one")
-        self._ends = list(accumulate(part.weight for part in self._sets))
+        self._left_out: set[str] = set()
         self._degrade, self._scale, self._seed = degrade, scale, seed
         self._augmentation, self._flow = augmentation or Augmentation(), flow
 
@@ -141,7 +145,7 @@ class Loader:
         """A rank's slice of the global batch of a step.
 
         Raises:
-            UsageError: ranks do not divide the batch, or a clip is too small or too short.
+            UsageError: ranks do not divide the batch, or all clips are too small or too short.
             MediaError: a clip cannot be read.
         """
         return _stack([self._sample(step, index, shape) for index in _slice(shape, rank, ranks)])
@@ -184,13 +188,7 @@ class Loader:
 
     def _sample(self, step: int, index: int, shape: Shape) -> tuple[Tensor, Tensor, Tensor | None]:
         random = np.random.default_rng((self._seed, step, index))
-        part = self._sets[
-            min(
-                bisect.bisect_right(self._ends, random.random() * self._ends[-1]),
-                len(self._sets) - 1,
-            )
-        ]
-        source = part.sources[int(random.integers(len(part.sources)))]
+        source = self._draw(random, shape)
         times, place = self._place(random, source, shape)
         high = _augment(random, source.read(times)[place], self._augmentation)
         low = self._degrade(np.ascontiguousarray(high), key=f"{self._seed}-{step}-{index}")
@@ -201,18 +199,40 @@ class Loader:
             flow = flow.movedim(-1, 2)[..., inner[0], inner[1]].float()
         return _unit(low[..., inner[0], inner[1]]), _unit(high[..., outer[0], outer[1]]), flow
 
+    def _draw(self, random: np.random.Generator, shape: Shape) -> Source:
+        """A clip that is large and long enough, by the weights of those sets that have one."""
+        sets = list(self._sets)
+        while sets:
+            ends = list(accumulate(part.weight for part in sets))
+            drawn = bisect.bisect_right(ends, random.random() * ends[-1])
+            sources = sets.pop(min(drawn, len(sets) - 1)).sources
+            for place in _order(random, len(sources)):
+                if self._fits(sources[place], shape):
+                    return sources[place]
+        side = shape.crop * self._scale
+        raise UsageError(
+            f"expected clips of {shape.frames} frames of at least {side}x{side} pixels, found "
+            "none; make the crop smaller or the sequences shorter"
+        )
+
+    def _fits(self, source: Source, shape: Shape) -> bool:
+        count, height, width = source.measure()
+        if count >= shape.frames and min(height, width) // self._scale >= shape.crop:
+            return True
+        if source.name not in self._left_out:
+            self._left_out.add(source.name)
+            side = shape.crop * self._scale
+            log.warning(
+                "%s is left out: expected %d frames of at least %dx%d pixels, found %d of %dx%d",
+                source.name, shape.frames, side, side, count, width, height,
+            )  # fmt: skip
+        return False
+
     def _place(
         self, random: np.random.Generator, source: Source, shape: Shape
     ) -> tuple[range, tuple[slice, slice, slice, slice]]:
         """Which frames, and which part of them: the crop with as much of the margin as there is."""
         count, height, width = source.measure()
-        if count < shape.frames or min(height, width) // self._scale < shape.crop:
-            side = shape.crop * self._scale
-            raise UsageError(
-                f"expected {shape.frames} frames of at least {side}x{side} pixels in "
-                f"{source.name}, found {count} of {width}x{height}; make the crop smaller or the "
-                "sequences shorter, or leave the clip out"
-            )
         stride = int(random.choice(self._augmentation.strides))
         while (shape.frames - 1) * stride >= count:
             stride -= 1
@@ -229,6 +249,12 @@ class Loader:
             spans[0],
             spans[1],
         )
+
+
+def _order(random: np.random.Generator, count: int) -> Iterator[int]:
+    """One at random; where that does not do, all of them in an order at random."""
+    yield int(random.integers(count))
+    yield from map(int, random.permutation(count))
 
 
 def _slice(shape: Shape, rank: int, ranks: int) -> range:
@@ -274,8 +300,7 @@ def _luma(clip: Pixels) -> Pixels:
     if clip.shape[1] == 1:
         return clip[:, 0]
     luma = rgb_to_ycbcr(torch.from_numpy(clip).float() / 255, "smpte170m", "tv", 8)[:, 0]
-    array: Pixels = (luma * 255).round().byte().numpy()
-    return array
+    return to_8_bits(luma)
 
 
 def _unit(clip: Pixels) -> Tensor:

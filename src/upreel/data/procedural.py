@@ -10,7 +10,7 @@ a layer, and the edges of objects are soft.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,11 @@ class Procedural:
         hidden_next: what of each frame but the last is covered or outside in the next, `(T - 1, H,
             W)`.
         hidden_before: what of each frame but the first is covered or outside in the one before.
-        disparity: of each frame, `(T, H, W)`, pixels to the left in the right view.
+        disparity: of each frame, `(T, H, W)`: what is at column `x` is at `x - disparity` in the
+            right view.
+        right: the right view, as `frames`; `None` if it was not asked for.
+        hidden_right: what of each frame is covered or outside in the right view, `(T, H, W)`;
+            `None` likewise.
     """
 
     frames: NDArray[np.uint8]
@@ -42,6 +46,8 @@ class Procedural:
     hidden_next: NDArray[np.bool_]
     hidden_before: NDArray[np.bool_]
     disparity: Floats
+    right: NDArray[np.uint8] | None = None
+    hidden_right: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +131,12 @@ def _draw_layer(
 
 
 def make_clip(
-    size: tuple[int, int] = (128, 128), frames: int = 7, *, seed: int = 0, index: int = 0
+    size: tuple[int, int] = (128, 128),
+    frames: int = 7,
+    *,
+    seed: int = 0,
+    index: int = 0,
+    stereo: bool = False,
 ) -> Procedural:
     """Make the clip of a number; there is no last one.
 
@@ -134,18 +145,21 @@ def make_clip(
         frames: how many.
         seed: of the set.
         index: of the clip in it.
+        stereo: whether to make the right view too.
     """
-    return render(draw_scene(size, seed=seed, index=index), size, frames)
+    return render(draw_scene(size, seed=seed, index=index), size, frames, stereo=stereo)
 
 
-def render(layers: tuple[Layer, ...], size: tuple[int, int], frames: int) -> Procedural:
+def render(
+    layers: tuple[Layer, ...], size: tuple[int, int], frames: int, *, stereo: bool = False
+) -> Procedural:
     """Render layers, the farthest first, which has to cover everything."""
     y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
     tops = [_top(layers, x, y, t) for t in range(frames)]
     velocity = np.stack([layer.velocity for layer in layers]).astype(np.float32)
     moved = [velocity[top].transpose(2, 0, 1) for top in tops]
     forward, backward = np.stack(moved[:-1]), -np.stack(moved[1:])
-    return Procedural(
+    clip = Procedural(
         np.stack(list(draw_frames(layers, size, range(frames)))),
         forward,
         backward,
@@ -153,6 +167,22 @@ def render(layers: tuple[Layer, ...], size: tuple[int, int], frames: int) -> Pro
         np.stack([_hidden(layers, tops[t + 1], backward[t], t) for t in range(frames - 1)]),
         np.array([layer.disparity for layer in layers], np.float32)[np.stack(tops)],
     )
+    if not stereo:
+        return clip
+    right = tuple(see_from_right(layer) for layer in layers)
+    to_right = np.stack((-clip.disparity, np.zeros_like(clip.disparity)), 1)
+    return replace(
+        clip,
+        right=np.stack(list(draw_frames(right, size, range(frames)))),
+        hidden_right=np.stack([_hidden(right, tops[t], to_right[t], t) for t in range(frames)]),
+    )
+
+
+def see_from_right(layer: Layer) -> Layer:
+    """The same layer in the right view: its texture and shape lie to the left by its disparity."""
+    turned = layer.waves[:, :1] * layer.disparity
+    center = layer.center - (layer.disparity, 0)
+    return replace(layer, phases=layer.phases + turned, center=center)
 
 
 def draw_frames(

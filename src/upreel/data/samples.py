@@ -45,17 +45,25 @@ class Batch:
 class Sampler:
     """Draws sequences from packed clips and turns them about."""
 
-    def __init__(self, versions: Sequence[Version], *, scale: int, first_phase: bool) -> None:
+    def __init__(
+        self,
+        versions: Sequence[Version],
+        *,
+        scale: int,
+        first_phase: bool,
+        weights: Sequence[float] | None = None,
+    ) -> None:
         """Take the clips.
 
         Args:
-            versions: of `open_pack`; a clip that is longer is drawn more often.
+            versions: of `open_pack`.
             scale: how many times smaller the low frames are.
             first_phase: whether low samples lie on the first high pixel of each block (BD-DUF)
                 and not in its middle: mirrored truth then begins `scale - 1` pixels elsewhere.
+            weights: how likely each version is; `by_length` if not given.
         """
         self.versions, self.scale, self.first_phase = versions, scale, first_phase
-        self._weight = np.sqrt([min(len(version.low), 150) for version in versions])
+        self._weight = by_length(versions) if weights is None else np.asarray(weights)
 
     def batch(self, seed: int, step: int, *, size: int, frames: int, crop: int) -> Batch:
         """Draw a batch.
@@ -123,6 +131,12 @@ class Sampler:
         weight: NDArray[np.float64] = self._weight * fits
         weight /= weight.sum()
         return weight
+
+
+def by_length(versions: Sequence[Version]) -> NDArray[np.float64]:
+    """Weights with which a clip that is longer is drawn more often, but not in proportion."""
+    weights: NDArray[np.float64] = np.sqrt([min(len(version.low), 150) for version in versions])
+    return weights
 
 
 def _place(random: np.random.Generator, frame: Luma, crop: int, *, least: int) -> tuple[int, int]:

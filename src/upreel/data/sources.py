@@ -1,12 +1,10 @@
-"""Videos and folders of images as sources of training sequences, and splits of clips."""
+"""Videos, folders of images, photographs, and clips without files as sources of sequences."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice
-from typing import Literal, TypeVar
 
 import numpy as np
 import torch
@@ -14,30 +12,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from upreel.data.camera import FRAMES, SIZE, pan
 from upreel.data.clips import Clip, luma_of
+from upreel.data.degradations import Codes
+from upreel.data.loader import Color
 from upreel.data.procedural import draw_frames, draw_scene
 from upreel.errors import MediaError
 from upreel.ops.color import MATRICES, rgb_to_ycbcr, ycbcr_to_rgb
 from upreel.ops.flow import to_8_bits
 from upreel.ops.resize import imresize
-from upreel.video.frame import Frame
-from upreel.video.reader import DEFAULT_RATE, Reader
-
-T = TypeVar("T")
+from upreel.video.frame import ColorTags, Frame
+from upreel.video.output_colors import output_colors
+from upreel.video.reader import Reader
 
 
 @dataclass(slots=True)
 class FileSource:
-    """Frames of a video or of a folder of images, read when they are asked for.
+    """Frames of a video, a folder of images or a photograph, read when they are asked for.
 
     Attributes:
-        clip: which.
+        clip: which. Over a photograph a camera moves, as in a pack.
         color: `luma` in studio range, or `rgb`.
     """
 
     clip: Clip
-    color: Literal["luma", "rgb"] = "luma"
-    _size: tuple[int, int, int] | None = field(default=None, init=False)
+    color: Color = "luma"
+    _looks: _Looks | None = field(default=None, init=False)
 
     @property
     def name(self) -> str:
@@ -47,51 +47,87 @@ class FileSource:
     def measure(self) -> tuple[int, int, int]:
         """How many frames there are, their height, their width.
 
+        The first time, a video is decoded as a whole: what files say of their frames is not to be
+        relied on.
+
         Raises:
             MediaError: the clip cannot be read.
         """
-        if self._size is None:
-            with Reader(self.clip.path) as reader:
-                count = reader.frames or sum(1 for _ in reader)
-                size = (reader.video.height, reader.video.width)
-            halve = self.clip.halve
-            self._size = (count, -(-size[0] // halve), -(-size[1] // halve))
-        return self._size
+        looks = self._look()
+        return len(looks.instants), looks.height, looks.width
 
     def read(self, times: Sequence[int]) -> NDArray[np.uint8]:
         """Frames at rising indices, `(T, C, H, W)`, 8 bits.
 
         Raises:
-            MediaError: the clip cannot be read, or ends before.
+            MediaError: the clip cannot be read, or is not what it was.
         """
-        wanted = set(times)
-        with Reader(self.clip.path) as probe:
-            rate = probe.video.frame_rate or DEFAULT_RATE
-        # Half a frame early: rounded time bases must not lose the first one.
-        start = (times[0] - Fraction(1, 2)) / rate if times[0] else None
-        with Reader(self.clip.path, start=start) as reader:
-            frames: Iterator[Frame] = islice(reader, times[-1] - times[0] + 1)
-            read = [
-                self._convert(frame, reader)
-                for index, frame in enumerate(frames, times[0])
-                if index in wanted
-            ]
-        if len(read) != len(times):
+        if self.clip.still:
+            (picture,) = self._read([Fraction(0)], start=None)
+            moved = np.stack([list(pan(plane, key=self.clip.name)) for plane in picture], 1)
+            return moved[list(times)]
+        looks = self._look()
+        wanted = [looks.instants[time] for time in times]
+        found = self._read(wanted, start=wanted[0])
+        if len(found) < len(wanted):  # in some files, seeking leads elsewhere
+            found = self._read(wanted, start=None)
+        if len(found) < len(wanted):
             raise MediaError(
-                f"expected {times[-1] + 1} frames in {self.clip.path}, found fewer; "
-                "it may be damaged: download or encode it again"
+                f"expected frame {times[-1]} in {self.clip.path}, found none; it has changed, or "
+                "is damaged: encode it again"
             )
-        return np.stack(read)
+        return np.stack(found)
 
-    def _convert(self, frame: Frame, reader: Reader) -> NDArray[np.uint8]:
-        colors = reader.video.colors
+    def _look(self) -> _Looks:
+        if self._looks is None:
+            with Reader(self.clip.path) as reader:
+                count = FRAMES if self.clip.still else reader.video.frames or 0
+                video, halve = reader.video, self.clip.halve
+                height, width = (-(-side // halve) for side in (video.height, video.width))
+                if reader.kind == "video":
+                    instants = tuple(_instant(frame, reader) for frame in reader)
+                else:
+                    instants = tuple(index * video.time_base for index in range(count))
+            if self.clip.still:
+                height, width = min(height, SIZE[0]), min(width, SIZE[1])
+            self._looks = _Looks(height, width, instants)
+        return self._looks
+
+    def _read(self, wanted: Sequence[Fraction], *, start: Fraction | None) -> list[Codes]:
+        """Those of the frames that are met from an instant on."""
+        found = []
+        with Reader(self.clip.path, start=start) as reader:
+            for frame in reader:
+                instant = _instant(frame, reader)
+                if instant in wanted:
+                    found.append(self._convert(frame, reader))
+                if instant >= wanted[-1]:
+                    break
+        return found
+
+    def _convert(self, frame: Frame, reader: Reader) -> Codes:
         if self.color == "luma":
-            picture = luma_of(frame, full=colors.range == "pc")[None]
+            picture = luma_of(frame, full=reader.video.colors.range == "pc")[None]
         else:
-            picture = _rgb(frame, colors.matrix, full=colors.range == "pc")
+            picture = _rgb(frame, output_colors(reader.video, frame.layout))
         if self.clip.halve > 1:
             picture = imresize(picture, 1 / self.clip.halve)
-        return np.stack([to_8_bits(plane) for plane in picture])
+        return to_8_bits(picture)
+
+
+@dataclass(frozen=True, slots=True)
+class _Looks:
+    """What a file turned out to be: the size of its frames, and when each is to be seen."""
+
+    height: int
+    width: int
+    instants: tuple[Fraction, ...]
+
+
+def _instant(frame: Frame, reader: Reader) -> Fraction:
+    """Seconds from the beginning of the input, from which on readers count."""
+    zero = reader.media.start if reader.media is not None else Fraction(0)
+    return frame.pts * frame.time_base - zero
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +144,7 @@ class ProceduralSource:
 
     index: int
     seed: int = 0
-    color: Literal["luma", "rgb"] = "luma"
+    color: Color = "luma"
     size: tuple[int, int] = (192, 192)
     frames: int = 16
 
@@ -128,12 +164,10 @@ class ProceduralSource:
         if self.color == "rgb":
             return frames
         unit = torch.from_numpy(frames).float() / 255
-        luma = rgb_to_ycbcr(unit, "smpte170m", "tv", 8)[:, :1]
-        codes: NDArray[np.uint8] = (luma * 255).round().byte().numpy()
-        return codes
+        return to_8_bits(rgb_to_ycbcr(unit, "smpte170m", "tv", 8)[:, :1])
 
 
-def _rgb(frame: Frame, matrix: str | None, *, full: bool) -> Tensor:
+def _rgb(frame: Frame, colors: ColorTags) -> Tensor:
     """`(3, H, W)`, 0..1; chroma is interpolated."""
     top = 2**frame.layout.bits - 1
     planes = [torch.from_numpy(plane.astype(np.float32)) / top for plane in frame.planes]
@@ -149,27 +183,7 @@ def _rgb(frame: Frame, matrix: str | None, *, full: bool) -> Tensor:
             F.interpolate(plane[None, None], size, mode="bilinear", align_corners=False)[0, 0]
             for plane in planes[1:3]
         ]
-    guess = "bt709" if luma.shape[0] >= 720 else "smpte170m"
-    used = matrix if matrix in MATRICES else guess
-    rgb = ycbcr_to_rgb(
-        torch.stack([luma, *chroma]), used, "pc" if full else "tv", frame.layout.bits
-    )
+    matrix = colors.matrix if colors.matrix in MATRICES else "bt709"
+    ycbcr = torch.stack([luma, *chroma])
+    rgb = ycbcr_to_rgb(ycbcr, matrix, colors.range or "tv", frame.layout.bits)
     return rgb.clamp(0, 1)
-
-
-def split(clips: Sequence[T], seed: int, *, parts: Mapping[str, float]) -> dict[str, list[T]]:
-    """Divide clips at random, whole clips only; the order within a part is that of `clips`.
-
-    Args:
-        clips: in an order that does not change, such as sorted by name.
-        seed: of the draw.
-        parts: shares by name, such as `{"train": 70, "val": 15, "test": 15}`.
-    """
-    order = np.random.default_rng(seed).permutation(len(clips))
-    total, divided, used, begin = sum(parts.values()), {}, 0.0, 0
-    for name, share in parts.items():
-        used += share
-        end = round(used / total * len(clips))
-        divided[name] = [clips[index] for index in sorted(order[begin:end])]
-        begin = end
-    return divided

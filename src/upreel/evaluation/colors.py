@@ -6,8 +6,9 @@ import torch
 from torch import Tensor
 
 from upreel.evaluation.protocols import Protocol
+from upreel.metrics.colors import to_luma, to_rgb
 from upreel.models.upscaler import Color
-from upreel.ops.color import code_range, rgb_to_ycbcr, ycbcr_to_rgb
+from upreel.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
 from upreel.ops.resize import resize
 
 _MATRIX = "smpte170m"
@@ -20,12 +21,7 @@ def to_seen(frame: Tensor, color: Color) -> Tensor:
         frame: `(C, H, W)`, 0..1: one channel of luma in studio range, or RGB.
         color: what the upscaler wants. Where it wants RGB and there is only luma, it sees grey.
     """
-    if color == "luma":
-        return frame if len(frame) == 1 else to_luma(frame)
-    if len(frame) == 3:
-        return frame
-    black, span, _ = code_range("tv", 8)
-    return ((frame - black) / span).expand(3, -1, -1)
+    return to_luma(frame) if color == "luma" else to_rgb(frame)
 
 
 def from_seen(enlarged: Tensor, low: Tensor, *, phase: float) -> Tensor:
@@ -65,8 +61,3 @@ def to_scored(frame: Tensor, protocol: Protocol, *, output: bool = True) -> Tens
         # Whole levels come out of float32 a little below themselves.
         frame = (frame.double() * 255 + 1e-4).floor() / 255
     return frame
-
-
-def to_luma(rgb: Tensor) -> Tensor:
-    """Y of BT.601 in studio range, `(1, H, W)`, not rounded."""
-    return rgb_to_ycbcr(rgb, _MATRIX, "tv", 8)[:1]

@@ -15,7 +15,6 @@ import torch
 from torch import Tensor
 
 from upreel.errors import MediaError, UsageError
-from upreel.evaluation.colors import to_luma
 from upreel.evaluation.html.exhibits import to_rgb
 from upreel.evaluation.html.page import render, write
 from upreel.evaluation.html.pictures import Gallery, Rgb
@@ -23,6 +22,7 @@ from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.evaluation.results import versions
 from upreel.inference.planes import Coding, PlaneConverter
 from upreel.metrics import psnr, ssim
+from upreel.metrics.colors import to_luma
 from upreel.video.frame import Frame
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import DEFAULT_RATE, Reader

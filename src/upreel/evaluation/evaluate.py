@@ -34,6 +34,7 @@ def evaluate(
     protocol: Protocol,
     data: Path,
     *,
+    clips: Sequence[Clip] | None = None,
     results: Results | None = None,
 ) -> Report:
     """Score upscalers, below the baselines, on the validation clips of a folder.
@@ -42,13 +43,15 @@ def evaluate(
         upscalers: each with the name of its row.
         protocol: how.
         data: see `find_clips`.
+        clips: which of them; all if not given.
         results: where scores are kept, clip by clip, so that a run that broke off goes on.
 
     Raises:
         UsageError: an upscaler does not fit the protocol.
         MediaError: there are no clips, or one cannot be read.
     """
-    return score({**find_baselines(protocol), **upscalers}, protocol, data, results=results)
+    upscalers = {**find_baselines(protocol), **upscalers}
+    return score(upscalers, protocol, data, clips=clips, results=results)
 
 
 def score(
@@ -56,6 +59,7 @@ def score(
     protocol: Protocol,
     data: Path,
     *,
+    clips: Sequence[Clip] | None = None,
     results: Results | None = None,
 ) -> Report:
     """The same without baselines.
@@ -69,7 +73,7 @@ def score(
         check_fit(name, upscaler, protocol)
     marks = {name: fingerprint(upscaler) for name, upscaler in upscalers.items()}
     rows: dict[str, list[ClipScore]] = {name: [] for name in upscalers}
-    for clip in find_clips(data):
+    for clip in find_clips(data) if clips is None else clips:
         found = _score_or_find(upscalers, marks, clip, protocol, metrics, results)
         for name, score_of_clip in found.items():
             rows[name].append(score_of_clip)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar
@@ -17,10 +17,15 @@ from rich.table import Table
 
 from upreel.errors import MediaError, UsageError
 
-DIGITS = {"psnr": 2, "ssim": 4, "tof": 3}
+DIGITS = {"psnr": 2, "ssim": 4, "lpips": 4, "lpips-vgg": 4, "dists": 4, "vmaf": 2}
 """How many digits of a metric are printed; three of any other."""
-UNITS = {"psnr": "PSNR", "ssim": "SSIM", "tof": "tOF"}
+UNITS = {
+    "psnr": "PSNR", "ssim": "SSIM", "tof": "tOF", "tlp": "tLP", "lpips": "LPIPS",
+    "lpips-vgg": "LPIPS VGG", "dists": "DISTS", "vmaf": "VMAF",
+}  # fmt: skip
 """How a metric is headed; its own name otherwise."""
+_COLUMNS = 3
+"""Metrics side by side in a table that fits into 80 characters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,28 +215,43 @@ class Report:
         notes = [f"{metric}: {why}" for metric, why in self.unavailable.items()]
         if self.published:
             notes.append(f"Published figures are for {self.published[0].data}.")
-        return Group(self.description, *notes, self._means(), self._clips())
+        first, *others = (
+            self.metrics[start : start + _COLUMNS]
+            for start in range(0, len(self.metrics), _COLUMNS)
+        )
+        further = [self._further(metrics) for metrics in others]
+        return Group(self.description, *notes, self._means(first), *further, self._clips())
 
-    def _means(self) -> Table:
+    def _means(self, metrics: Sequence[str]) -> Table:
         table = Table(box=box.SIMPLE)
         table.add_column(self.title, no_wrap=True)
         gains = [over for over in ("bicubic", "linear") if over in {row.name for row in self.rows}]
-        headers = [UNITS.get(metric, metric) for metric in self.metrics]
+        headers = [UNITS.get(metric, metric) for metric in metrics]
         for header in (*headers, *(f"over {over}" for over in gains), "ms"):
             table.add_column(header, justify="right")
         for row in self.rows:
             table.add_row(
                 row.name,
-                *(_show(metric, row.mean(metric)) for metric in self.metrics),
+                *(_show(metric, row.mean(metric)) for metric in metrics),
                 *(f"{self.gain(row, over):+.2f}" for over in gains),
                 f"{row.milliseconds:.1f}" if row.milliseconds else "",
             )
         for entry in self.published:
             cells = (
                 _show(metric, entry.scores[metric]) if metric in entry.scores else ""
-                for metric in self.metrics
+                for metric in metrics
             )
             table.add_row(f"{entry.method} (published)", *cells, *("" for _ in gains), "")
+        return table
+
+    def _further(self, metrics: Sequence[str]) -> Table:
+        """Metrics for which the first table has no room."""
+        table = Table(box=box.SIMPLE)
+        table.add_column(self.title, no_wrap=True)
+        for metric in metrics:
+            table.add_column(UNITS.get(metric, metric), justify="right")
+        for row in self.rows:
+            table.add_row(row.name, *(_show(metric, row.mean(metric)) for metric in metrics))
         return table
 
     def _clips(self) -> Table:

@@ -99,7 +99,7 @@ def make_optimizers(
                 f"expected the beginning of a parameter's name in optimizer.factors, found "
                 f"{prefix!r}; the network has {', '.join(sorted({k.split('.')[0] for k in named}))}"
             )
-    convolutions = [key for key, value in named.items() if value.ndim == 4]
+    convolutions = [key for key, value in named.items() if value.ndim >= 4]
     hidden = set(convolutions[:-1]) if name == "muon" else set()
     groups: tuple[list[Group], list[Group]] = ([], [])
     for prefix in (*factors, ""):

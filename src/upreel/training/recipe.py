@@ -10,153 +10,28 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, ValidationError, model_validator
 
 from upreel.core.files import reason
-from upreel.data.cache import LONGEST, Packing
-from upreel.data.degradations import parse_chain, samples_first
+from upreel.data.cache import Packing
+from upreel.data.degradations import parse_chain
 from upreel.errors import ConfigError
 from upreel.evaluation.protocols import Protocol, find_protocol
-from upreel.losses import Option, make_loss
-from upreel.models import ZOO
-from upreel.models.weights import Argument
-from upreel.training.optim import OptimizerName
-from upreel.training.schedule import Shape
+from upreel.losses import make_loss
+from upreel.training.tables import (
+    ClipSet,
+    Data,
+    Discriminator,
+    Loss,
+    Network,
+    NetworkOptimizer,
+    Optimizer,
+    Positive,
+    Stage,
+    Table,
+)
 
 _SMOKE = "-smoke"
-
-Positive = Annotated[int, Field(ge=1)]
-Rate = Annotated[float, Field(ge=0)]
-
-
-class Table(BaseModel):
-    """A table of a recipe: nothing in it is ignored, nothing is converted."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Network(Table):
-    """What is trained.
-
-    Attributes:
-        name: in the zoo.
-        arguments: of its constructor, beside `scale`.
-        init: what to start from: a file of weights, or a name among those that ship such as
-            `swift-x4-clean`; weights for a scale of 4 serve for 2 as well. Empty: random numbers.
-    """
-
-    name: str = "swift"
-    arguments: dict[str, Argument] = {}
-    init: str = ""
-
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name: str) -> str:
-        return _one_of(ZOO, name)
-
-
-class Data(Table):
-    """What is seen: see `Packing`.
-
-    Attributes:
-        strides: temporal strides with flow.
-        frames: of a version at most.
-        versions: chains as text, such as `BI+codec(crf=18..28)`: see `data.degradations`.
-    """
-
-    strides: Positive = 2
-    frames: Positive = LONGEST
-    versions: Annotated[dict[str, str], Field(min_length=1)]
-
-    @field_validator("versions")
-    @classmethod
-    def _alike(cls, versions: dict[str, str]) -> dict[str, str]:
-        if len({samples_first(parse_chain(text)) for text in versions.values()}) > 1:
-            raise ValueError(
-                "expected versions all with or all without BD-DUF, found both: their low samples "
-                "lie in different places"
-            )
-        return versions
-
-
-class Stage(Table):
-    """A part of the run with batches of one shape.
-
-    Attributes:
-        steps: how many.
-        batch: sequences.
-        crop: side of a low frame.
-        frames: of a sequence.
-        mirrored: whether every sequence is followed by its way back, which makes it one frame
-            less than twice as long; the loss `ping-pong` needs it.
-    """
-
-    steps: Positive
-    batch: Positive
-    crop: Positive
-    frames: Positive
-    mirrored: bool = False
-
-
-class Optimizer(Table):
-    """How the weights move.
-
-    Attributes:
-        name: which optimiser.
-        schedule: how the rate falls; see `rate_at`.
-        at: steps of the schedule.
-        factor: what the rate is multiplied by at these.
-        factors: what it is multiplied by for parameters whose name begins so: `{"flow." = 0.125}`.
-        decay: of weights, for `adamw`.
-        accumulate: parts that a batch is cut into, one after the other, to save memory.
-        rate: its greatest learning rate.
-        final_rate: its last one.
-        warm_up: steps until the rate is reached.
-        clip: greatest norm of a gradient; longer ones are shortened to it.
-        average: how much of its past the average of the weights keeps from step to step.
-    """
-
-    name: OptimizerName = "muon"
-    schedule: Shape = "cosine"
-    at: tuple[Positive, ...] = ()
-    factor: Rate = 0.5
-    factors: dict[str, Rate] = {}
-    decay: Rate = 0.0
-    accumulate: Positive = 1
-    rate: Rate
-    final_rate: Rate = 1e-5
-    warm_up: Annotated[int, Field(ge=0)] = 100
-    clip: Rate = 0.5
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
-
-    @model_validator(mode="after")
-    def _has_steps(self) -> Optimizer:
-        if self.schedule != "cosine" and not self.at:
-            raise ValueError(f"expected steps in 'at' for the schedule {self.schedule}, found none")
-        if list(self.at) != sorted(set(self.at)):
-            raise ValueError(f"expected rising steps in 'at', found {list(self.at)}")
-        return self
-
-
-class Loss(Table):
-    """A part of what is minimised.
-
-    Attributes:
-        name: in `upreel.losses`.
-        weight: what it counts.
-        options: its own, such as `{eps = 1e-3}`.
-    """
-
-    name: str
-    weight: Rate = 1.0
-    options: dict[str, Option] = {}
 
 
 class Recipe(Table):
@@ -172,6 +47,7 @@ class Recipe(Table):
         optimizer: how the weights move.
         losses: whose weighted sum is minimised. A sequence's first frame, which has no past,
             counts half.
+        discriminator: what the loss `adversarial` plays against.
         precision: what convolutions run in.
         checkpointing: whether what a step of the network computed is computed again for its
             gradients instead of kept: less memory, a third more time.
@@ -187,14 +63,26 @@ class Recipe(Table):
     network: Network = Network()
     data: Data
     stages: Annotated[tuple[Stage, ...], Field(min_length=1)]
-    optimizer: Optimizer
+    optimizer: NetworkOptimizer
     losses: Annotated[tuple[Loss, ...], Field(min_length=1)] = (Loss(name="charbonnier"),)
+    discriminator: Discriminator | None = None
     precision: Literal["bf16", "fp16", "fp32"] = "bf16"
     checkpointing: bool = False
     protocol: str
     validate_every: Positive = 1000
     save_every: Positive = 200
     credits: str = ""
+
+    @model_validator(mode="after")
+    def _has_two_sides(self) -> Recipe:
+        count = sum(loss.name == "adversarial" for loss in self.losses)
+        if count != (self.discriminator is not None):
+            found = "a table" if self.discriminator else "no table"
+            raise ValueError(
+                "expected one loss 'adversarial' and a table 'discriminator', or neither, found "
+                f"{count} and {found}"
+            )
+        return self
 
     @property
     def steps(self) -> int:
@@ -270,12 +158,6 @@ def _find(source: str | Path) -> Path:
     return recipes()[path.name]
 
 
-def _one_of(known: Mapping[str, object], name: str) -> str:
-    if name not in known:
-        raise ValueError(f"expected one of {', '.join(known)}, found {name!r}")
-    return name
-
-
 def _merge(tables: dict[str, object], others: Mapping[str, object]) -> None:
     """Set values in place; tables are merged, lists are not."""
     for key, value in others.items():
@@ -340,8 +222,9 @@ def _explain(error: ValidationError) -> str:
 def _keys(location: Sequence[str]) -> list[str]:
     """The keys of the table at a place."""
     tables: dict[str, type[Table]] = {
-        "network": Network, "data": Data, "stages": Stage,
-        "optimizer": Optimizer, "losses": Loss,
+        "network": Network, "data": Data, "sets": ClipSet, "stages": Stage,
+        "optimizer": Optimizer if "discriminator" in location else NetworkOptimizer,
+        "losses": Loss, "discriminator": Discriminator,
     }  # fmt: skip
     for part in reversed(location):
         if part in tables:

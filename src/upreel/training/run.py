@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor, nn
 
 from upreel.core.files import PendingFile, failed
 from upreel.errors import ConfigError, UsageError
+from upreel.losses import Term, make_loss
+from upreel.losses.adversarial import Adversarial
 from upreel.models import upscaler_class
+from upreel.models.upscaler import Upscaler
+from upreel.training.opponent import Opponent
 from upreel.training.optim import make_optimizers
 from upreel.training.recipe import Recipe
 from upreel.training.warm_start import warm_start
 
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
 CHECKPOINT = "checkpoint.pt"
 METRICS = "metrics.jsonl"
+BOARD = "tensorboard"
 RECIPE = "recipe.json"
 
 Log = Callable[[Mapping[str, float]], None]
@@ -34,6 +44,9 @@ class Run:
         step: how many steps are done.
         network: as the last step left it.
         average: a moving average of its weights: what is scored and written.
+        terms: what it is trained on, each with what it counts.
+        opponent: what it plays against in adversarial training.
+        overflows: how many of the last steps were left out in a row, for gradients beyond fp16.
     """
 
     def __init__(self, recipe: Recipe, out: Path) -> None:
@@ -49,6 +62,9 @@ class Run:
             factors=recipe.optimizer.factors,
         )
         self._scaler = torch.amp.GradScaler("cpu", enabled=recipe.precision == "fp16")
+        self.overflows = 0
+        self.terms = [(loss.weight, make_loss(loss.name, loss.options)) for loss in recipe.losses]
+        self.opponent = _oppose(recipe, self.network, [term for _, term in self.terms])
 
     @classmethod
     def begin(cls, recipe: Recipe, out: Path, *, resume: bool, begins: bool = True) -> Run:
@@ -91,11 +107,13 @@ class Run:
 
     def update(self, rate: float, *, decay: float) -> None:
         """Move the weights along their gradients, and their average after them."""
+        scale = self._scaler.get_scale()
         for optimizer in self._optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["factor"]
             self._scaler.step(optimizer)  # leaves out a step whose gradients overflowed
         self._scaler.update()
+        self.overflows = self.overflows + 1 if self._scaler.get_scale() < scale else 0
         with torch.no_grad():
             weights = self.network.state_dict()
             for name, average in self.average.state_dict().items():
@@ -115,6 +133,8 @@ class Run:
             "average": self.average.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
             "scaler": self._scaler.state_dict(),
+            "overflows": self.overflows,
+            "opponent": self.opponent.state() if self.opponent else None,
         }
         with PendingFile(self.out / CHECKPOINT, overwrite=True) as pending:
             torch.save(state, pending.path)
@@ -134,6 +154,9 @@ class Run:
         for optimizer, kept in zip(self._optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(kept)
         self._scaler.load_state_dict(state["scaler"])
+        self.overflows = state["overflows"]
+        if self.opponent:
+            self.opponent.restore(state["opponent"])
 
     def _forget_metrics(self) -> None:
         """Drop the lines of steps that are not in the checkpoint: they will be done again."""
@@ -148,12 +171,21 @@ class Run:
         if not written:
             yield lambda figures: None
             return
-        with (self.out / METRICS).open("a", buffering=1) as file:
+        board = _open_board(self.out / BOARD, self.step)
+        try:
+            with (self.out / METRICS).open("a", buffering=1) as file:
 
-            def log(figures: Mapping[str, float]) -> None:
-                file.write(json.dumps(figures) + "\n")
+                def log(figures: Mapping[str, float]) -> None:
+                    known = {key: value for key, value in figures.items() if math.isfinite(value)}
+                    file.write(json.dumps(known) + "\n")  # JSON has no infinity
+                    if board:
+                        for name in known.keys() - {"step"}:
+                            board.add_scalar(name, known[name], int(known["step"]))
 
-            yield log
+                yield log
+        finally:
+            if board:
+                board.close()
 
 
 def _build(recipe: Recipe) -> nn.Module:
@@ -173,6 +205,24 @@ def _build(recipe: Recipe) -> nn.Module:
         warm_start(network, recipe.network.init)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
+
+
+def _open_board(folder: Path, step: int) -> SummaryWriter | None:
+    """A log for TensorBoard, if that is installed, without what it knew of later steps."""
+    if find_spec("tensorboard") is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    return SummaryWriter(str(folder), purge_step=step + 1)
+
+
+def _oppose(recipe: Recipe, network: nn.Module, terms: Sequence[Term]) -> Opponent | None:
+    """The discriminator of a recipe with its first weights, if it has one."""
+    sides = [term for term in terms if isinstance(term, Adversarial)]
+    if recipe.discriminator is None:
+        return None
+    planes = 1 if cast(Upscaler, network).spec.color == "luma" else 3
+    return Opponent(recipe.discriminator, sides[0], planes, seed=recipe.seed)
 
 
 def _differences(one: str, other: str) -> Iterator[str]:

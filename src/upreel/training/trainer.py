@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from upreel.data.cache import open_pack, pack
-from upreel.data.clips import Clip, find_clips, has_splits
-from upreel.data.degradations import samples_first
-from upreel.data.samples import Batch, Sampler
+from upreel.data.samples import Batch
 from upreel.errors import NumericError
 from upreel.evaluation.evaluate import evaluate, score
-from upreel.losses import Term, make_loss
 from upreel.losses.seen import Seen
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import build
+from upreel.training.batches import HeldOut, Part, find_parts, open_batches
 from upreel.training.export import export, weights_path
+from upreel.training.pictures import draw_pictures, write_picture
 from upreel.training.ranks import Ranks, join, split
 from upreel.training.recipe import Recipe
 from upreel.training.run import Run
-from upreel.training.schedule import decay_at, rate_at, stage_at
+from upreel.training.schedule import decay_at, rate_at
+from upreel.training.tables import Optimizer
 from upreel.training.unrolling import enlarge_clips
 
 Progress = Callable[[str], None]
 
 _FIRST_FRAME = 0.5
 """What a sequence's first frame counts: it has no past."""
+_OVERFLOWS = 25
+"""Steps that fp16 may leave out in a row; the scale of gradients begins at 2**16 and halves."""
 _TELL_EVERY = 50
 _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
@@ -41,7 +43,7 @@ _TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 def train(
     recipe: Recipe,
     *,
-    data: Path,
+    data: Path | None = None,
     out: Path,
     cache: Path | None = None,
     resume: bool = False,
@@ -54,9 +56,11 @@ def train(
 
     Args:
         recipe: all that the result depends on beside the clips.
-        data: a folder of clips, see `find_clips`. Without splits nothing is scored.
-        out: folder of the run: `recipe.json`, `metrics.jsonl`, `checkpoint.pt`, `report.json`, and
-            the weights.
+        data: a folder of clips, see `find_clips`, in place of the sets that the recipe names.
+            Without splits nothing is scored.
+        out: folder of the run: `recipe.json`, `metrics.jsonl`, `checkpoint.pt`, `report.json`,
+            `pictures` of each validation, the weights, and, if the package tensorboard is here,
+            `tensorboard` with the figures of `metrics.jsonl`.
         cache: where prepared clips lie; several runs on the same clips may share it. In `out`
             without it.
         resume: go on from the last checkpoint in `out`, if there is one.
@@ -79,7 +83,7 @@ def train(
 
 def _train(
     recipe: Recipe,
-    data: Path,
+    data: Path | None,
     out: Path,
     cache: Path,
     resume: bool,
@@ -87,48 +91,46 @@ def _train(
     progress: Progress,
 ) -> Path:
     first = ranks.rank == 0
-    clips = find_clips(data, "train", stills=True)
+    parts = find_parts(recipe, data)
     if not first:
         ranks.wait()  # the first one prepares the folder and the clips
     run = Run.begin(recipe, out, resume=resume or not first, begins=first)
-    sampler = _prepare(recipe, clips, cache, progress)
+    spec = cast(Upscaler, run.network).spec
+    batches = open_batches(recipe, parts, spec, cache, ranks, progress)
     if first:
         ranks.wait()
-    held_out = data if has_splits(data) else None
-    if held_out is None:
-        progress(f"{data} has no folders train and val: the network will not be scored")
-    terms = [(loss.weight, make_loss(loss.name, loss.options)) for loss in recipe.losses]
+    held_out = HeldOut.of(parts)
+    if not held_out.clips:
+        progress("no clips are held out (folders train and val): the network will not be scored")
     settings, begun, first_step = recipe.optimizer, time.monotonic(), run.step
     with run.metrics(written=first) as log:
-        for step in range(run.step, recipe.steps):
-            stage = stage_at(step, recipe.stages)
-            batch = sampler.batch(
-                recipe.seed, step, size=stage.batch, frames=stage.frames, crop=stage.crop
-            )
-            if stage.mirrored:
-                batch = batch.mirrored()
-            rate = rate_at(
-                step,
-                steps=recipe.steps,
-                peak=settings.rate,
-                final=settings.final_rate,
-                warm_up=settings.warm_up,
-                shape=settings.schedule,
-                at=settings.at,
-                factor=settings.factor,
-            )
+        steps = range(run.step, recipe.steps)
+        for step, batch in zip(steps, batches(steps), strict=True):
+            rate = _rate(settings, step, recipe.steps)
             run.network.zero_grad(set_to_none=True)
-            lost = 0.0
-            for part in split(ranks.slice(batch), settings.accumulate, "parts"):
-                loss = _loss(recipe, run.network, part, terms) / settings.accumulate
-                run.backward(loss)
-                lost += loss.item()
-            run.unscale()
+            lost, shown = 0.0, []
+            for part in split(batch, settings.accumulate, "parts"):
+                seen = _see(recipe, run, part)
+                loss = torch.stack([counts * term(seen) for counts, term in run.terms]).sum()
+                run.backward(loss / settings.accumulate)
+                lost += loss.item() / settings.accumulate
+                shown.append((seen.output.detach(), seen.truth))
             lost = ranks.average(run.network, lost)
-            norm = nn.utils.clip_grad_norm_(run.network.parameters(), settings.clip)
-            _check_finite(step, lost, 0.0 if recipe.precision == "fp16" else float(norm))
+            run.unscale()  # after the mean, so that all processes leave out the same steps
+            norm = float(nn.utils.clip_grad_norm_(run.network.parameters(), settings.clip))
+            # fp16 leaves out a step whose gradient is not finite, and scales the next one less.
+            checked = (
+                {"loss": lost} if recipe.precision == "fp16" else {"loss": lost, "gradient": norm}
+            )
+            _check_finite(step, checked)
             run.update(rate, decay=decay_at(step, limit=settings.average))
-            log({"step": run.step, "loss": lost, "norm": float(norm), "rate": rate})
+            _check_overflows(run)
+            figures = {"step": run.step, "loss": lost, "norm": norm, "rate": rate}
+            if run.opponent and recipe.discriminator:  # the other network's turn
+                against = _rate(recipe.discriminator.optimizer, step, recipe.steps)
+                figures["discriminator"] = run.opponent.learn(shown, against, ranks)
+                _check_finite(step, {"loss of the discriminator": figures["discriminator"]})
+            log(figures)
             if run.step % _TELL_EVERY == 0 or run.step == recipe.steps:
                 each = (time.monotonic() - begun) / (run.step - first_step)
                 left = timedelta(seconds=round(each * (recipe.steps - run.step)))
@@ -137,10 +139,10 @@ def _train(
                 )
             if (
                 first
-                and held_out
+                and held_out.clips
                 and run.step % recipe.validate_every == 0 < recipe.steps - run.step
             ):
-                means = _validate(recipe, run.average, held_out)
+                means = _validate(recipe, run, held_out)
                 log({"step": run.step, **means})
                 progress(f"step {run.step}/{recipe.steps}, {means['psnr']:.2f} dB")
             if first and (run.step % recipe.save_every == 0 or run.step == recipe.steps):
@@ -148,7 +150,7 @@ def _train(
     if not first:
         ranks.wait()
         return weights_path(recipe, out)
-    path = _finish(recipe, run, clips, held_out, progress)
+    path = _finish(recipe, run, parts, held_out, progress)
     ranks.wait()
     return path
 
@@ -157,60 +159,76 @@ def _silent(line: str) -> None:
     """What the other processes say: nothing."""
 
 
-def _prepare(recipe: Recipe, clips: list[Clip], cache: Path, progress: Progress) -> Sampler:
-    """Make what is missing of the cache, and open it."""
-    packing = recipe.packing
-    for made in pack(clips, cache, packing):
-        progress(f"prepared {made}")
-    versions = open_pack(clips, cache, packing)
-    first_phase = any(map(samples_first, packing.degradations.values()))
-    sampler = Sampler(versions, scale=recipe.scale, first_phase=first_phase)
-    for stage in recipe.stages:  # now, not when hours have passed
-        sampler.check(frames=stage.frames, crop=stage.crop)
-    progress(f"{len(versions)} versions of clips in {cache}")
-    return sampler
+def _rate(settings: Optimizer, step: int, steps: int) -> float:
+    return rate_at(
+        step,
+        steps=steps,
+        peak=settings.rate,
+        final=settings.final_rate,
+        warm_up=settings.warm_up,
+        shape=settings.schedule,
+        at=settings.at,
+        factor=settings.factor,
+    )
 
 
-def _loss(
-    recipe: Recipe, network: nn.Module, batch: Batch, terms: Sequence[tuple[float, Term]]
-) -> Tensor:
-    """The weighted sum of the losses of one batch."""
+def _see(recipe: Recipe, run: Run, batch: Batch) -> Seen:
+    """What the losses look at, of one batch."""
     with torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"):
-        output = enlarge_clips(network, batch, checkpointing=recipe.checkpointing)
+        output = enlarge_clips(run.network, batch, checkpointing=recipe.checkpointing)
     weight = torch.ones(output.shape[1])
     weight[0] = _FIRST_FRAME
-    seen = Seen(output, batch.high, weight / weight.sum(), batch.flow)
-    return torch.stack([counts * term(seen) for counts, term in terms]).sum()
+    fake, real = run.opponent.judge(output, batch.high) if run.opponent else (None, None)
+    return Seen(output, batch.high, weight / weight.sum(), batch.flow, fake, real)
 
 
-def _check_finite(step: int, loss: float, norm: float) -> None:
+def _check_finite(step: int, values: Mapping[str, float]) -> None:
     """Stop before numbers that are none get into the weights.
 
     Raises:
-        NumericError: one of the two is not finite.
+        NumericError: one of the values is not finite.
     """
-    for name, value in (("loss", loss), ("gradient", norm)):
-        if not abs(value) < float("inf"):
+    for name, value in values.items():
+        if not abs(value) < math.inf:
             raise NumericError(
                 f"expected a finite {name}, found {value} at step {step + 1}; begin anew with a "
                 "lower optimizer.rate (the last checkpoint is as it was)"
             )
 
 
-def _validate(recipe: Recipe, average: nn.Module, data: Path) -> dict[str, float]:
-    """Score the averaged weights through the loop that users run."""
-    network = copy.deepcopy(average).to(_TYPES[recipe.precision])
-    report = score({recipe.name: cast(Upscaler, network)}, recipe.validation, data)
+def _check_overflows(run: Run) -> None:
+    """Stop a run that only seems to go on.
+
+    Raises:
+        NumericError: fp16 could not hold the gradients of many steps in a row.
+    """
+    if run.overflows >= _OVERFLOWS:
+        raise NumericError(
+            f"expected gradients that fp16 can hold, found none in the {run.overflows} steps up to "
+            f"step {run.step}; begin anew with precision bf16 or fp32"
+        )
+
+
+def _validate(recipe: Recipe, run: Run, held_out: HeldOut) -> dict[str, float]:
+    """Score the averaged weights through the loop that users run, and draw what they make."""
+    network = copy.deepcopy(run.average).to(_TYPES[recipe.precision])
+    upscaler, protocol = cast(Upscaler, network), recipe.validation
+    report = score({recipe.name: upscaler}, protocol, held_out.folder, clips=held_out.clips)
+    picture = draw_pictures(upscaler, protocol, held_out.clips)
+    write_picture(picture, run.out / "pictures" / f"{run.step:07}.png")
     return report[recipe.name].means
 
 
 def _finish(
-    recipe: Recipe, run: Run, clips: list[Clip], held_out: Path | None, progress: Progress
+    recipe: Recipe, run: Run, parts: list[Part], held_out: HeldOut, progress: Progress
 ) -> Path:
     """Write the weights, score what was written, and write that into them."""
+    clips = [clip for part in parts for clip in part.train]
     path = export(recipe, run.average, clips, run.out)
-    if held_out:
-        report = evaluate({recipe.name: build(path)}, recipe.validation, held_out)
+    if held_out.clips:
+        report = evaluate(
+            {recipe.name: build(path)}, recipe.validation, held_out.folder, clips=held_out.clips
+        )
         (run.out / "report.json").write_text(report.to_json())
         means = report[recipe.name].means
         path = export(recipe, run.average, clips, run.out, scores={recipe.protocol: means})

@@ -196,8 +196,9 @@ def test_download_goes_from_an_address_to_an_index(
     monkeypatch.setitem(ORIGINS, "vid4", Origin("page", "licence", f"{address}/v.zip"))
     root = tmp_path / "root"
     assert main(["data", "prepare", "vid4", str(root), "--download"]) == 0
-    said = capsys.readouterr().out
-    assert "downloading 0.0 MB" in said and f"4 clips in {root}: 4 test" in said
+    said = capsys.readouterr()
+    assert "vid4: 0.0 MB, 0.0 MB here already, from http" in said.err and "100 %" in said.err
+    assert f"4 clips in {root}: 4 test" in said.out
     assert (root / "GT/calendar/00000001.png").is_file()
     wrong = Origin("page", "licence", f"{address}/v.zip", "0" * 64)
     with pytest.raises(DownloadError, match="expected a file with the SHA-256 0000"):
@@ -227,3 +228,76 @@ def test_a_damaged_archive(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"no zip")
     with pytest.raises(MediaError, match=r"expected a zip file in .*, found a damaged one"):
         extract(tmp_path / "a.zip", tmp_path)
+
+
+def test_what_macs_add_to_an_archive_stays_in_it(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("set/in.txt", "")
+        archive.writestr("__MACOSX/set/._in.txt", "")
+    extract(tmp_path / "a.zip", tmp_path / "root")
+    assert [path.name for path in (tmp_path / "root").iterdir()] == ["in.txt"]
+
+
+def test_damage_inside_an_archive(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.txt", "text " * 1000)
+    whole = (tmp_path / "a.zip").read_bytes()
+    encrypted, method = bytearray(whole), bytearray(whole)
+    encrypted[whole.index(b"PK\1\2") + 8] |= 1
+    encrypted[6] |= 1
+    method[whole.index(b"PK\1\2") + 10] = method[8] = 99
+    deflated = whole[:36] + bytes([255] * 8) + whole[44:]
+    for spoilt in (encrypted, method, deflated):
+        (tmp_path / "a.zip").write_bytes(spoilt)
+        with pytest.raises(MediaError, match=r"expected a zip file in .*, found a damaged one"):
+            extract(tmp_path / "a.zip", tmp_path / "root")
+
+
+def test_a_folder_that_links_to_itself_ends(tmp_path: Path) -> None:
+    touch(tmp_path, "a/x.mp4", "b/y.mp4")
+    for name in ("a/up", "b/up"):
+        (tmp_path / name).symlink_to(tmp_path)
+    paths = [clip.path for clip in prepare("folder", tmp_path).clips]
+    assert paths == ["a/x.mp4", "b/y.mp4"]
+
+
+def test_hidden_files_are_no_images(tmp_path: Path) -> None:
+    make_vid4(tmp_path)
+    (tmp_path / "GT/city/00000034.png").rename(tmp_path / "GT/city/._00000034.png")
+    with pytest.raises(MediaError, match=r"expected 34 images in .*city, found 33"):
+        prepare("vid4", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "file", "text", "message"),
+    [
+        ("vimeo90k", "sep_testlist.txt", "\xff", r"expected text in .*sep_testlist\.txt, found"),
+        ("hmdb51", "testTrainMulti_7030_splits/wave_test_split1.txt", "a.avi", "found 'a.avi'"),
+        ("ucf101", "ucfTrainTestlist/testlist01.txt", "../../b.avi", r"inside .* '.*b\.avi'"),
+    ],
+)
+def test_lists_that_cannot_be(
+    tmp_path: Path, dataset: str, file: str, text: str, message: str
+) -> None:
+    CASES[dataset][0](tmp_path / "root")
+    touch(tmp_path, "b.avi")
+    (tmp_path / "root" / file).write_text(text, encoding="latin-1")
+    with pytest.raises(MediaError, match=message):
+        prepare(dataset, tmp_path / "root")
+
+
+def test_shares_of_nothing(tmp_path: Path) -> None:
+    make_folder(tmp_path)
+    with pytest.raises(UsageError, match=r"expected shares of which one is above 0, found 0, 0, 0"):
+        prepare("folder", tmp_path, shares=(0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    "change", [{"path": "../../etc"}, {"path": "/etc"}, {"name": "../out"}, {"split": "all"}]
+)
+def test_an_index_of_others_is_not_trusted(tmp_path: Path, change: dict[str, str]) -> None:
+    entry = {"name": "a", "path": "a", "split": "test", "group": ""} | change
+    index = {"format": 1, "dataset": "d", "licence": "l", "page": "p", "clips": [entry]}
+    (tmp_path / NAME).write_text(json.dumps(index))
+    with pytest.raises(MediaError, match=r"expected an index of format 1 in"):
+        read_index(tmp_path)

@@ -63,3 +63,17 @@ def test_one_model_alone_has_a_plot() -> None:
 def test_frames_without_an_error_leave_a_line_of_the_others() -> None:
     series = {"a": [(0.0, 30.0), (1.0, float("inf")), (2.0, 32.0)]}
     assert len(corners(plot_lines(series, across="frame", up="dB"), "line c0")) == 2
+
+
+def test_names_of_models_that_are_alike_can_be_read() -> None:
+    points = {f"model-{index}": (60.0 + index, 30.0 + index / 50) for index in range(6)}
+    svg = plot_front({**points, "far": (900.0, 35.0)}, ["model-0", "far"])
+    found = re.findall(r'class="name" x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)"', svg)
+    width, height = 7 * len("model-0"), 13  # of the text as it is drawn, or a little less
+    boxes = []
+    for x, y, anchor in found:
+        left = float(x) - (width if anchor == "end" else 0)
+        boxes.append((left, float(y)))
+    for index, (left, below) in enumerate(boxes):
+        for other, beneath in boxes[:index]:
+            assert abs(left - other) >= width or abs(below - beneath) >= height

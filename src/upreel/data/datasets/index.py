@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
+
+from pydantic import TypeAdapter
 
 from upreel.core.files import PendingFile
 from upreel.errors import MediaError
@@ -55,8 +57,10 @@ def write_index(root: Path, index: Index) -> Path:
     """Write an index into the folder of its data set.
 
     Raises:
+        MediaError: a clip lies elsewhere.
         OutputError: the folder cannot be written.
     """
+    _check_inside(root, index)
     text = json.dumps({"format": FORMAT, **asdict(index)}, indent=1)
     with PendingFile(root / NAME, overwrite=True) as pending:
         pending.path.write_text(text, encoding="utf-8")
@@ -67,18 +71,28 @@ def read_index(root: Path) -> Index:
     """Read the index of a folder.
 
     Raises:
-        MediaError: it is damaged or of another version.
+        MediaError: it is damaged, of another version, or leads out of the folder.
     """
     try:
         read = json.loads((root / NAME).read_text(encoding="utf-8"))
         if read.pop("format") != FORMAT:
             raise ValueError
-        return Index(**{**read, "clips": tuple(Entry(**entry) for entry in read["clips"])})
+        index = TypeAdapter(Index).validate_python(read)
+        _check_inside(root, index)
+        return index
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise MediaError(
             f"expected an index of format {FORMAT} in {root / NAME}, found something else; "
             "make it again: upreel data prepare"
         ) from error
+
+
+def _check_inside(root: Path, index: Index) -> None:
+    """Refuse clips that are not below the index; names are those of files elsewhere."""
+    for entry in index.clips:
+        for text in (entry.name, entry.path):
+            if PurePosixPath(text).is_absolute() or {"..", ""} & {*text.split("/")}:
+                raise MediaError(f"expected a name inside {root}, found {text!r}")
 
 
 def select(clips: Sequence[Entry], split: Part) -> list[Entry]:

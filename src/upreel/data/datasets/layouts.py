@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from upreel.data.datasets.index import Entry, Part
+from upreel.data.datasets.splits import split
 from upreel.errors import MediaError
 
 REDS4 = ("000", "011", "015", "020")
@@ -116,7 +115,9 @@ def find_hmdb51(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
     for file in lists:
         group = file.name.removesuffix(end)
         for line in _lines(root, f"{file.parent.name}/{file.name}"):
-            name, mark = line.split()
+            name, _, mark = line.strip().rpartition(" ")
+            if not name:
+                raise MediaError(f"expected 'NAME 1' in {file}, found {line!r}; unpack it again")
             if mark not in parts:
                 continue  # 0: in neither part of this split
             if not (root / group / name).is_file():
@@ -127,24 +128,25 @@ def find_hmdb51(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
 
 def find_folder(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
     """Any videos and folders of images, at any depth, divided at random by clip."""
-    paths = sorted(path.relative_to(root).as_posix() for path in _clips_below(root))
+    paths = sorted(path.relative_to(root).as_posix() for path in _clips_below(root, set()))
     if not paths:
         raise MediaError(f"expected videos or folders of images in {root}, found none")
-    order = np.random.default_rng(seed).permutation(len(paths))
     names: tuple[Part, ...] = ("train", "val", "test")
-    ends = np.round(np.cumsum(shares) / sum(shares) * len(paths))
-    parts = {int(at): names[int((ends <= place).sum())] for place, at in enumerate(order)}
-    return [Entry(path, path, parts[at]) for at, path in enumerate(paths)]
+    divided = split(paths, seed, parts=dict(zip(names, shares, strict=True)))
+    return [Entry(path, path, part) for part, chosen in divided.items() for path in chosen]
 
 
-def _clips_below(folder: Path) -> Iterator[Path]:
+def _clips_below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    if (real := folder.resolve()) in seen:
+        return  # a link that leads back would be followed for ever
+    seen.add(real)
     entries = [path for path in sorted(folder.iterdir()) if not path.name.startswith(".")]
     for path in entries:
         if path.is_dir():
-            if any(image.suffix.lower() in IMAGES for image in path.iterdir()):
+            if _images(path):
                 yield path
             else:
-                yield from _clips_below(path)
+                yield from _clips_below(path, seen)
         elif path.suffix.lower() in VIDEOS:
             yield path
 
@@ -164,18 +166,26 @@ LAYOUTS: dict[str, Layout] = {
 def _lines(root: Path, name: str) -> list[str]:
     if not (root / name).is_file():
         raise _incomplete(root, name)
-    return [line for line in (root / name).read_text(encoding="utf-8").split("\n") if line.strip()]
+    try:
+        text = (root / name).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MediaError(f"expected text in {root / name}, found {error.reason}") from error
+    return [line for line in text.split("\n") if line.strip()]
 
 
 def _count_images(root: Path, path: str, least: int) -> None:
     folder = root / path
-    found = (
-        sum(file.suffix.lower() in IMAGES for file in folder.iterdir()) if folder.is_dir() else 0
-    )
+    found = _images(folder) if folder.is_dir() else 0
     if found < least:
         raise MediaError(
             f"expected {least} images in {folder}, found {found}; unpack the whole data set there"
         )
+
+
+def _images(folder: Path) -> int:
+    """How many there are; hidden files, such as `._1.png`, are none."""
+    names = (file.name for file in folder.iterdir() if file.suffix.lower() in IMAGES)
+    return sum(not name.startswith(".") for name in names)
 
 
 def _incomplete(root: Path, name: str) -> MediaError:

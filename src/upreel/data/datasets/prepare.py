@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import stat
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,7 +122,11 @@ def extract(archive: Path, root: Path) -> None:
     """
     try:
         with zipfile.ZipFile(archive) as file:
-            members = [member for member in file.infolist() if not member.is_dir()]
+            members = [
+                member
+                for member in file.infolist()
+                if not member.is_dir() and not member.filename.startswith("__MACOSX/")
+            ]
             home = root.resolve()
             tops = {member.filename.split("/")[0] for member in members}
             nested = len(tops) == 1 and all("/" in member.filename for member in members)
@@ -136,7 +141,7 @@ def extract(archive: Path, root: Path) -> None:
                 if nested:
                     member.filename = member.filename.split("/", 1)[1]
                 file.extract(member, home)
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
         raise MediaError(
             f"expected a zip file in {archive}, found a damaged one: {error}; remove it and "
             "download it again"

@@ -13,6 +13,8 @@ COLORS = 6
 """How many colours the style sheet has for series."""
 
 Points = Sequence[tuple[float, float]]
+Box = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of the drawing."""
 
 
 def plot_lines(series: Mapping[str, Points], *, across: str, up: str) -> str:
@@ -51,16 +53,19 @@ def plot_front(points: Mapping[str, tuple[float, float]], front: Sequence[str]) 
     stair = corners[:1]
     for (_, low), (x, y) in pairwise(corners):
         stair += [(x, low), (x, y)]
-    path = " ".join(f"{scales.x(x):.1f},{scales.y(y):.1f}" for x, y in stair)
+    stair = [(scales.x(x), scales.y(y)) for x, y in stair]
+    path = " ".join(f"{x:.1f},{y:.1f}" for x, y in stair)
     drawn = [f'<polyline class="front" points="{path}"/>']
+    dots = [(scales.x(x), scales.y(y)) for x, y in placed.values()]
+    taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in dots]
+    taken += [
+        (x - 1, min(y, to) - 1, beyond + 1, max(y, to) + 1)
+        for (x, y), (beyond, to) in pairwise(stair)
+    ]
     for index, (name, (x, y)) in enumerate(placed.items()):
         drawn.append(_dot(scales, x, y, index))
-        end = scales.x(x) > WIDTH * 0.7
-        drawn.append(
-            f'<text class="name" x="{scales.x(x) + (-9 if end else 9):.1f}" '
-            f'y="{scales.y(y) - 8:.1f}" text-anchor="{"end" if end else "start"}">'
-            f"{escape(name)}</text>"
-        )
+        taken.append(_find_room(name, *dots[index], taken))
+        drawn.append(_write_name(name, *dots[index], taken[-1]))
     return _frame(scales, drawn, "milliseconds for a frame (logarithmic)", "PSNR, dB")
 
 
@@ -122,6 +127,42 @@ def _dot(scales: _Scales, x: float, y: float, index: int) -> str:
         f'<circle class="dot c{index % COLORS}" r="5" '
         f'cx="{scales.x(x):.1f}" cy="{scales.y(y):.1f}"/>'
     )
+
+
+def _find_room(name: str, x: float, y: float, taken: Sequence[Box]) -> Box:
+    """Where the name of a dot covers nothing, as near as can be; beside it if there is no room."""
+    width = 7.5 * len(name)
+    spots = [
+        (left, y + down, left + width, y + down + 14)
+        for down in (-7, -21, 7, -35, 21, -49, 35, -63, 49)
+        for left in (x + 9, x - 9 - width)
+    ]
+    inside = [
+        spot
+        for spot in spots
+        if spot[0] >= LEFT and spot[2] <= WIDTH and spot[1] >= TOP and spot[3] <= HEIGHT - BOTTOM
+    ]
+    free = (spot for spot in inside if not any(_overlap(spot, other) for other in taken))
+    return next(free, spots[0])
+
+
+def _write_name(name: str, x: float, y: float, room: Box) -> str:
+    """The name of a dot, and a line to it unless the name stands right beside."""
+    left, top, right, bottom = room
+    edge, anchor = (right, "end") if left < x else (left, "start")
+    line = (
+        f'<line class="leader" x1="{x:.1f}" y1="{y:.1f}" '
+        f'x2="{edge:.1f}" y2="{(top + bottom) / 2:.1f}"/>'
+    )
+    text = (
+        f'<text class="name" x="{edge:.1f}" y="{bottom - 3:.1f}" text-anchor="{anchor}">'
+        f"{escape(name)}</text>"
+    )
+    return text if top < y < bottom else line + text
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
 def _finite(points: Points) -> list[tuple[float, float]]:

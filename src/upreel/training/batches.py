@@ -1,0 +1,206 @@
+"""What a recipe learns from and is scored on, and the batches that are drawn from it."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from upreel.data.cache import open_pack, pack
+from upreel.data.clips import Clip, find_clips, has_splits
+from upreel.data.datasets.splits import split
+from upreel.data.degradations import Codes, degrade, samples_first
+from upreel.data.loader import Augmentation, Color, Loader, Shape, WeightedSet
+from upreel.data.samples import Batch, Sampler, by_length
+from upreel.data.sources import FileSource, ProceduralSource
+from upreel.errors import UsageError
+from upreel.models.upscaler import Spec
+from upreel.training.ranks import Ranks
+from upreel.training.recipe import Recipe
+from upreel.training.schedule import stage_at
+from upreel.training.tables import ClipSet
+
+Batches = Callable[[range], Iterator[Batch]]
+"""This process's part of the batch of each step."""
+
+_WORKERS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A set of clips.
+
+    Attributes:
+        name: of the set; empty for the only one.
+        folder: that it lies in.
+        weight: how likely it is beside the others.
+        train: what is learned from.
+        val: what scores are of; nothing where the set is not divided.
+    """
+
+    name: str
+    folder: Path
+    weight: float
+    train: tuple[Clip, ...]
+    val: tuple[Clip, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """The clips that scores are of.
+
+    Attributes:
+        folder: for the report.
+        clips: none where nothing is held out.
+    """
+
+    folder: Path
+    clips: tuple[Clip, ...]
+
+    @classmethod
+    def of(cls, parts: Sequence[Part]) -> HeldOut:
+        """Those of all sets."""
+        folders = " + ".join(str(part.folder) for part in parts if part.val)
+        return cls(Path(folders), tuple(clip for part in parts for clip in part.val))
+
+
+def find_parts(recipe: Recipe, data: Path | None) -> list[Part]:
+    """Find the clips of a recipe.
+
+    Args:
+        recipe: with sets, unless `data` is given.
+        data: a folder that takes the place of all of them.
+
+    Raises:
+        UsageError: nothing says where clips are.
+        MediaError: there are none.
+    """
+    if data is not None:
+        return [_find_part(ClipSet.model_construct(name="", path=str(data)))]
+    if not recipe.data.sets:
+        raise UsageError(
+            f"expected clips for {recipe.name}, whose recipe names no sets, found none; "
+            "pass --data FOLDER, or --data procedural for clips that need no file"
+        )
+    return [_find_part(each) for each in recipe.data.sets]
+
+
+def _find_part(each: ClipSet) -> Part:
+    folder, name, weight = Path(each.path), each.name, each.weight
+    if not each.split:
+        train = find_clips(folder, "train", stills=True)
+        val = find_clips(folder) if has_splits(folder) else []
+        return Part(name, folder, weight, tuple(train), tuple(val))
+    if has_splits(folder):
+        raise UsageError(
+            f"expected no 'split' for the set {name}, because {folder} is divided already, found "
+            f"{list(each.split)}; leave it out"
+        )
+    shares = dict(zip(("train", "val", "test"), each.split, strict=True))
+    divided = split(find_clips(folder), each.seed, parts=shares)
+    return Part(name, folder, weight, tuple(divided["train"]), tuple(divided["val"]))
+
+
+def open_batches(
+    recipe: Recipe,
+    parts: Sequence[Part],
+    spec: Spec,
+    cache: Path,
+    ranks: Ranks,
+    progress: Callable[[str], None],
+) -> Batches:
+    """Make what is missing of the cache, where the recipe wants one, and open the clips.
+
+    Args:
+        recipe: of the run.
+        parts: see `find_parts`.
+        spec: of the network.
+        cache: where prepared clips lie.
+        ranks: who shares the batches.
+        progress: is told lines about what happens.
+
+    Raises:
+        UsageError: no clip is long and large enough for a stage; prepared clips are luma, and the
+            network wants RGB.
+    """
+    if not recipe.data.packed:
+        draw = _draw_from_files(recipe, parts, spec, ranks)
+    elif spec.color == "luma":
+        draw = _draw_packed(recipe, _prepare(recipe, parts, cache, progress), ranks)
+    else:
+        raise UsageError(
+            f"expected a network for luma with packed clips, found {recipe.network.name} for "
+            f"{spec.color}; set data.packed=false"
+        )
+
+    def batches(steps: range) -> Iterator[Batch]:
+        for step, batch in zip(steps, draw(steps), strict=True):
+            yield batch.mirrored() if stage_at(step, recipe.stages).mirrored else batch
+
+    return batches
+
+
+def _prepare(
+    recipe: Recipe, parts: Sequence[Part], cache: Path, progress: Callable[[str], None]
+) -> Sampler:
+    packing, versions, weights = recipe.packing, [], list[float]()
+    for part in parts:
+        for made in pack(part.train, cache / part.name, packing):
+            progress(f"prepared {made}")
+        opened = open_pack(part.train, cache / part.name, packing)
+        share = by_length(opened)
+        weights += list(part.weight * share / share.sum())
+        versions += opened
+    first_phase = any(map(samples_first, packing.degradations.values()))
+    sampler = Sampler(versions, scale=recipe.scale, first_phase=first_phase, weights=weights)
+    for stage in recipe.stages:  # now, not when hours have passed
+        sampler.check(frames=stage.frames, crop=stage.crop)
+    progress(f"{len(versions)} versions of clips in {cache}")
+    return sampler
+
+
+def _draw_packed(recipe: Recipe, sampler: Sampler, ranks: Ranks) -> Batches:
+    def batches(steps: range) -> Iterator[Batch]:
+        for step in steps:
+            shape = _shape(recipe, step)
+            yield ranks.slice(
+                sampler.batch(
+                    recipe.seed, step, size=shape.size, frames=shape.frames, crop=shape.crop
+                )
+            )
+
+    return batches
+
+
+def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: Ranks) -> Batches:
+    chains = tuple(recipe.packing.degradations.values())
+
+    def lower(clip: Codes, *, key: str) -> Codes:
+        chain = chains[zlib.crc32(f"{key} version".encode()) % len(chains)]
+        return degrade(clip, chain, scale=recipe.scale, key=key)
+
+    sets = [
+        WeightedSet(part.name, [_source(clip, spec.color) for clip in part.train], part.weight)
+        for part in parts
+    ]
+    augmentation = Augmentation(tuple(range(1, recipe.data.strides + 1)), jitter=recipe.data.jitter)
+    loader = Loader(
+        sets, lower, scale=recipe.scale, seed=recipe.seed, flow="flow" in spec.inputs,
+        augmentation=augmentation,
+    )  # fmt: skip
+    return lambda steps: loader.batches(
+        lambda step: _shape(recipe, step), steps, rank=ranks.rank, ranks=ranks.count,
+        workers=_WORKERS,
+    )  # fmt: skip
+
+
+def _source(clip: Clip, color: Color) -> FileSource | ProceduralSource:
+    if clip.procedural is not None:
+        return ProceduralSource(clip.procedural, color=color)
+    return FileSource(clip, color)
+
+
+def _shape(recipe: Recipe, step: int) -> Shape:
+    stage = stage_at(step, recipe.stages)
+    return Shape(stage.batch, stage.frames, stage.crop)
