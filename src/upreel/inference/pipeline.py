@@ -14,7 +14,7 @@ import torch
 
 from upreel.core.background import prefetch
 from upreel.errors import DamagedError, MediaError, UsageError
-from upreel.inference.cores import one_core_spared
+from upreel.inference.cores import encoder_threads, one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
 from upreel.inference.loop import enlarge
@@ -168,7 +168,7 @@ def upscale(
             target,
             source=reader,
             size=job.geometry.size,
-            encoding=options.encoding,
+            encoding=job.share(options.encoding),
             audio=options.audio,
             overwrite=options.overwrite,
         ) as writer:
@@ -232,6 +232,12 @@ class _Job:
     geometry: Geometry
     upscaler: Upscaler
     device: torch.device
+
+    def share(self, encoding: Encoding) -> Encoding:
+        """The encoding with as many threads as the network leaves it, unless it says how many."""
+        if encoding.threads or self.device.type != "cpu":
+            return encoding
+        return replace(encoding, threads=encoder_threads())
 
     def source_coding(self, reader: Reader) -> Coding:
         video = reader.video  # what its tags leave open is guessed as the writer guesses it
