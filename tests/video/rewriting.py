@@ -113,7 +113,12 @@ def frame_planes(path: Path) -> list[Arrays]:
 
 
 def with_extra(
-    path: Path, extra: Path, *, tags: Mapping[str, str] | None = None, video: Path | None = None
+    path: Path,
+    extra: Path,
+    *,
+    tags: Mapping[str, str] | None = None,
+    mark: Disposition | None = None,
+    video: Path | None = None,
 ) -> Path:
     """A file with the streams of another one, video first, packets in the order of time."""
     made = video or write_video(path.with_name("plain.mkv"), 25)
@@ -125,6 +130,8 @@ def with_extra(
                 targets[stream.index] = out.add_stream_from_template(stream, opaque=True)
                 targets[stream.index].metadata.update(stream.metadata)
                 targets[stream.index].metadata.update(tags or {})
+                if container is two and mark is not None:
+                    targets[stream.index].disposition = mark
             for packet in container.demux():
                 if packet.size:
                     time = packet.dts if packet.dts is not None else -1

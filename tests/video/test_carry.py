@@ -11,9 +11,19 @@ import pytest
 from av.stream import Disposition
 
 from tests.video.media import write_video
-from tests.video.rewriting import FAST, frame_times, of_kind, rewrite, texts, tracks
+from tests.video.rewriting import (
+    FAST,
+    frame_times,
+    of_kind,
+    rewrite,
+    sound_file,
+    texts,
+    tracks,
+    with_extra,
+)
 from upreel.video.carry import Carrier
 from upreel.video.encoding import CONTAINERS
+from upreel.video.probe import probe
 from upreel.video.routes import Cut
 
 FONT = bytes(range(256)) * 3
@@ -205,3 +215,56 @@ def test_the_source_is_not_read_ahead(tmp_path: Path) -> None:
         carrier.begin()
         carrier.carry_until(Fraction(2))
         assert Fraction(19, 10) < carrier.read_until <= 2
+
+
+@pytest.mark.parametrize("extension", [".mp4", ".mov"])
+def test_titles_of_tracks_are_kept_in_mp4_where_players_look(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, extension: str
+) -> None:
+    tags = {"title": "Director's commentary", "language": "eng"}
+    sound = sound_file(tmp_path / "sound.wav", "pcm_s16le")
+    source = with_extra(tmp_path / "in.mkv", sound, tags=tags)
+    target = rewrite(source, tmp_path / f"out{extension}")
+    (found,) = of_kind(target, "audio")
+    assert found.tags["name"] == found.tags["handler_name"] == "Director's commentary"
+    assert [stream.title for stream in probe(target).streams] == ["Director's commentary"] * 2
+    assert "tags" not in caplog.text
+    (again,) = of_kind(rewrite(target, tmp_path / "again.mkv"), "audio")
+    assert again.tags["title"] == "Director's commentary"
+    assert "HANDLER_NAME" not in again.tags
+
+
+def test_what_an_mp4_cannot_say_of_a_stream_is_named_in_one_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sound = sound_file(tmp_path / "sound.wav", "pcm_s16le")
+    tags = {"MOOD": "dark", "language": "en-GB"}
+    source = with_extra(tmp_path / "in.mkv", sound, tags=tags, mark=Disposition.original)
+    rewrite(source, tmp_path / "out.mp4")
+    (line,) = caplog.messages
+    assert line == (
+        "Tags of streams that a .mp4 file cannot hold are left out: language en-GB (stream 0, 1), "
+        "mood (stream 0, 1), the mark 'original' (stream 1)."
+    )
+    caplog.clear()
+    rewrite(source, tmp_path / "out.mkv")
+    assert not caplog.messages
+
+
+def test_quicktime_keeps_the_tags_it_has_no_names_for(tmp_path: Path) -> None:
+    tags = {"title": "T", "composer": "C"}
+    source = write_video(tmp_path / "in.mkv", 2, metadata=tags)
+    with av.open(str(rewrite(source, tmp_path / "out.mov"))) as container:
+        assert tags.items() <= container.metadata.items()
+
+
+@pytest.mark.parametrize("language", ["fre", "deu", "cze", "slo", "rum"])
+def test_quicktime_keeps_languages(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, language: str
+) -> None:
+    sound = sound_file(tmp_path / "sound.wav", "pcm_s16le")
+    source = with_extra(tmp_path / "in.mkv", sound, tags={"language": language})
+    (found,) = of_kind(rewrite(source, tmp_path / "out.mov"), "audio")
+    known = {"fre": "fra", "deu": "ger", "cze": "ces", "slo": "slk", "rum": "ron"}
+    assert found.tags["language"] == known[language]
+    assert not caplog.messages

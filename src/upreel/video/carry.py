@@ -21,7 +21,7 @@ from av.stream import AttachmentStream, DataStream, Discard, Disposition, Stream
 from av.subtitles.stream import SubtitleStream
 
 from upreel.video.encoding import Container
-from upreel.video.metadata import container_tags, stream_tags
+from upreel.video.metadata import container_tags, lost_tags, stream_tags
 from upreel.video.probe import open_media
 from upreel.video.routes import Cut, Packet, PacketCopy, Route, SoundConversion, TextConversion
 
@@ -68,6 +68,7 @@ class Carrier:
         self._out: av.container.OutputContainer | None = None
         self._routes: dict[int, Route] = {}
         self._covers: list[tuple[Stream, bytes]] = []
+        self._lost: dict[str, list[int]] = {}
         self._packets: Iterator[Packet] = iter(())
         self._waiting: Packet | None = None
         self._cut = Cut()
@@ -107,10 +108,26 @@ class Carrier:
         for stream in self._source.streams:
             if stream.index == self._video_index:
                 added = add_video()
-                added.metadata.update(stream_tags(stream.metadata, self._container.muxer))
-                added.disposition = stream.disposition
+                self._mark(stream, added)
             elif stream.type != "audio" or self._audio:
                 self._add(out, stream)
+        if self._lost:
+            log.warning(
+                "Tags of streams that a %s file cannot hold are left out: %s.", self._extension,
+                ", ".join(
+                    f"{name} (stream {', '.join(map(str, indexes))})"
+                    for name, indexes in sorted(self._lost.items())
+                ),
+            )  # fmt: skip
+
+    def _mark(self, stream: Stream, added: Stream) -> None:
+        """Give a stream the tags and marks of the one that it comes of."""
+        muxer = self._container.muxer
+        tags, disposition = stream_tags(stream.metadata, muxer), Disposition(stream.disposition)
+        added.metadata.update(tags)
+        added.disposition = disposition
+        for lost in lost_tags(tags, disposition, muxer, of_file=self._source.metadata):
+            self._lost.setdefault(lost, []).append(stream.index)
 
     def _add(self, out: av.container.OutputContainer, stream: Stream) -> None:
         if isinstance(stream, AttachmentStream):
@@ -132,8 +149,7 @@ class Carrier:
             self._leave_out(stream)
 
     def _register(self, stream: Stream, added: Stream, route: Route) -> None:
-        added.metadata.update(stream_tags(stream.metadata, self._container.muxer))
-        added.disposition = stream.disposition
+        self._mark(stream, added)
         self._routes[stream.index] = route
 
     def _holds(self, stream: Stream) -> bool:

@@ -320,7 +320,7 @@ def _describe_stream(stream: av.stream.Stream) -> StreamInfo:
         kind=kind,
         codec=context.codec.canonical_name if context is not None else None,
         language=language if language != "und" else None,
-        title=stream.metadata.get("title"),
+        title=stream.metadata.get("title") or stream.metadata.get("name"),  # as mp4 calls it
         duration=stream_duration(stream),
         detail=detail,
     )
