@@ -92,6 +92,11 @@ def keeps_hdr(encoder: Encoder) -> bool:
     return encoder.name in {"libx264", "libx265", "libsvtav1"}
 
 
+def keeps_captions(encoder: Encoder) -> bool:
+    """Whether closed captions can be given to an encoder."""
+    return encoder.name in {"libx264", "libx264rgb", "libx265"}
+
+
 def _private_parameters(
     name: str, hdr: Hdr | None, colors: ColorTags, size: tuple[int, int]
 ) -> dict[str, dict[str, str]]:

@@ -109,7 +109,7 @@ _ENCODERS = {
     for encoder in (
         Encoder("libx264", 18, preset="veryfast"),
         Encoder("libx264rgb", 18, preset="veryfast", archival=True),
-        Encoder("libx265", 20, preset="superfast"),
+        Encoder("libx265", 20, preset="superfast", options={"a53cc": "1"}),
         Encoder("libsvtav1", 24, preset="10"),
         Encoder("libvpx-vp9", 24, "cpu-used", "5", options={"deadline": "good", "row-mt": "1"}),
         Encoder("ffv1", archival=True, options={"level": "3", "slicecrc": "1"}),

@@ -98,6 +98,7 @@ class ImageWriter:
                 folder, overwrite=overwrite, replaces=names_like(self._names)
             )
         self._count = 0
+        self._captions_lost = False
         self._stack = ExitStack()
         self._warn_of_losses(source)
 
@@ -149,6 +150,9 @@ class ImageWriter:
                 f"a frame of {self.size[0]}x{self.size[1]} and {self.layout} was expected, "
                 f"found {frame.width}x{frame.height} and {frame.layout}"
             )
+        if frame.captions and not self._captions_lost:
+            self._captions_lost = True
+            log.warning("Closed captions are left out: images hold none.")
         self._count += 1
         path = self._pending.path
         if self._kind != "image":

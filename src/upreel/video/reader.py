@@ -14,6 +14,7 @@ import av
 from av.video.reformatter import VideoReformatter
 
 from upreel.errors import MediaError
+from upreel.video.captions import captions_of
 from upreel.video.decoder import Decoder
 from upreel.video.deinterlace import Deinterlace, deinterlaced
 from upreel.video.frame import Frame
@@ -191,7 +192,10 @@ class Reader:
         """A frame as others see it; it lasts until the following one."""
         pts = frame.pts or 0
         duration = following - pts if following is not None else frame.duration or None
-        return Frame(planes_of(frame), self.video.layout, pts, self.video.time_base, duration)
+        return Frame(
+            planes_of(frame), self.video.layout, pts, self.video.time_base, duration,
+            captions=captions_of(frame),
+        )  # fmt: skip
 
 
 def _tick(video: VideoInfo) -> int:

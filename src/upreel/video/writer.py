@@ -17,10 +17,12 @@ from av.format import Flags as FormatFlags
 
 from upreel.core.files import PendingFile
 from upreel.errors import OutputError, UpreelError
+from upreel.video.captions import with_captions
 from upreel.video.carry import Carrier
 from upreel.video.encoder_settings import (
     encoder_options,
     keeps_aspect,
+    keeps_captions,
     keeps_hdr,
     open_encoder,
     try_encoder,
@@ -162,6 +164,7 @@ class Writer:
         self._last = -(2**62)
         self._end = Fraction(0)
         self._count = 0
+        self._captions_lost = False
         self._durations: dict[int, int] = {}
         self._warn_of_losses()
 
@@ -364,6 +367,14 @@ class Writer:
             raise ValueError(
                 f"a frame of {width}x{height} and {self.layout} was expected, "
                 f"found {frame.width}x{frame.height} and {frame.layout}"
+            )
+        if frame.captions and keeps_captions(self._plan.encoder):
+            made = with_captions(made, frame.captions)
+        elif frame.captions and not self._captions_lost:
+            self._captions_lost = True
+            log.warning(
+                "Closed captions are left out: the encoder %s writes none; libx264 and libx265 do.",
+                self._plan.encoder.name,
             )
         begin = frame.pts * frame.time_base - self._shift
         pts = max(ticks(begin, self._time_base), self._last + 1)
