@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import ClassVar, Self
 from weakref import WeakSet
 
-from upreel.errors import OutputError, UsageError
+from upreel.errors import OutputError, UpreelError, UsageError
 
 
 def partial_name(target: Path) -> Path:
@@ -20,14 +20,14 @@ def partial_name(target: Path) -> Path:
     return target.with_name(f"{target.stem}.partial{target.suffix}")
 
 
-def reason(error: OSError) -> str:
-    """What the system says of a failure, in lower case: `no space left on device`."""
-    return (error.strerror or str(error)).lower()
+def reason(error: Exception) -> str:
+    """What the system, or FFmpeg, says of a failure, in lower case: `no space left on device`."""
+    return str(getattr(error, "strerror", None) or error).lower()
 
 
-def failed(target: Path, error: OSError) -> OutputError:
-    """The error to raise where the system refuses to write a result."""
-    if isinstance(error, OutputError):
+def failed(target: Path, error: Exception) -> UpreelError:
+    """The error to raise where the system, or FFmpeg, refuses to write a result."""
+    if isinstance(error, UpreelError):
         return error
     return OutputError(f"Cannot write {target}: {reason(error)}. Make room, or name another place.")
 

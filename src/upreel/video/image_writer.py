@@ -13,10 +13,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from upreel.core.files import PendingFile, PendingFolder
-from upreel.errors import OutputError, UpreelError, UsageError
+from upreel.core.files import PendingFile, PendingFolder, failed
+from upreel.errors import OutputError, UsageError
 from upreel.video.frame import ColorTags, Frame, PixelLayout
 from upreel.video.images import SUFFIXES
+from upreel.video.left_out import LeftOut
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 from upreel.video.target import ImageTarget, image_names, names_like
@@ -98,9 +99,13 @@ class ImageWriter:
                 folder, overwrite=overwrite, replaces=names_like(self._names)
             )
         self._count = 0
-        self._captions_lost = False
         self._stack = ExitStack()
         self._warn_of_losses(source)
+        self._left_out = LeftOut(
+            source,
+            alpha=None if self.layout.alpha else f"{self._extension} has none; .png has",
+            captions="images hold none",
+        )
 
     def __enter__(self) -> Self:
         """Make the hidden file or folder.
@@ -127,8 +132,6 @@ class ImageWriter:
                 "%d other stream%s left out: images hold no sound and no subtitles.",
                 others, "s are" if others > 1 else " is",
             )  # fmt: skip
-        if source.video.layout.alpha and not self.layout.alpha:
-            log.warning("Transparency is left out: %s holds none.", self._extension)
 
     def write(self, frame: Frame) -> None:
         """Write a frame as the next image.
@@ -150,9 +153,7 @@ class ImageWriter:
                 f"a frame of {self.size[0]}x{self.size[1]} and {self.layout} was expected, "
                 f"found {frame.width}x{frame.height} and {frame.layout}"
             )
-        if frame.captions and not self._captions_lost:
-            self._captions_lost = True
-            log.warning("Closed captions are left out: images hold none.")
+        self._left_out.look(frame)
         self._count += 1
         path = self._pending.path
         if self._kind != "image":
@@ -160,7 +161,7 @@ class ImageWriter:
         try:
             path.write_bytes(self._encoded(frame))
         except OSError as error:
-            raise self._failed(error) from error
+            raise failed(self._target, error) from error
 
     def finish(self, *, partial: bool = False) -> Path:
         """Give the images their names.
@@ -189,9 +190,3 @@ class ImageWriter:
         if not done:
             raise OSError(0, f"the image cannot be coded as {self._extension}")
         return bytes(data)
-
-    def _failed(self, error: OSError) -> UpreelError:
-        reason = (error.strerror or str(error)).lower()
-        return OutputError(
-            f"Cannot write {self._target}: {reason}. Make room, or name another place."
-        )

@@ -16,9 +16,10 @@ from av.stream import Disposition
 
 from upreel.errors import MediaError
 from upreel.video.frame import ColorTags, PixelLayout
-from upreel.video.hdr import Hdr, hdr_of
+from upreel.video.hdr import Hdr, dynamic_hdr_of, hdr_of
 from upreel.video.pixels import canonical, layout_of
 from upreel.video.tags import color_tags_of, first_field_of, side_data_of
+from upreel.video.transparency import decoder_of
 
 MAX_SIDE = 16384
 """Frames wider or higher than this are refused."""
@@ -96,6 +97,7 @@ class VideoInfo:
         duration: seconds.
         field_order: `top` or `bottom` (which field comes first) where interlaced.
         hdr: HDR10 metadata.
+        dynamic_hdr: names of metadata that change from scene to scene (HDR10+, Dolby Vision).
     """
 
     index: int
@@ -116,6 +118,7 @@ class VideoInfo:
     duration: Fraction | None
     field_order: FieldOrder | None
     hdr: Hdr | None
+    dynamic_hdr: tuple[str, ...] = ()
 
     @property
     def interlaced(self) -> bool:
@@ -226,14 +229,15 @@ def first_frame(
         raise MediaError(
             f"{name} is {context.width}x{context.height}; at most {MAX_SIDE}x{MAX_SIDE} can be read"
         )
-    limit_size(context)
+    decoder = decoder_of(stream)
+    limit_size(decoder)
     reason = "it has no video packets"
     try:
         for packet in container.demux(stream):
             if packet.has_sidedata("encryption_info"):
                 raise MediaError(f"{name} is encrypted; upreel needs a file without DRM")
             try:
-                for frame in packet.decode():
+                for frame in decoder.decode(packet):
                     return frame
             except av.FFmpegError as error:
                 reason = _reason(error)
@@ -302,6 +306,7 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
         duration=stream_duration(stream),
         field_order=field_order,
         hdr=hdr_of(frame),
+        dynamic_hdr=dynamic_hdr_of(frame),
     )
 
 

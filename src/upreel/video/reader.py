@@ -17,10 +17,11 @@ from upreel.errors import MediaError
 from upreel.video.captions import captions_of
 from upreel.video.decoder import Decoder
 from upreel.video.deinterlace import Deinterlace, deinterlaced
-from upreel.video.frame import Frame
+from upreel.video.frame import Frame, Plane
 from upreel.video.images import ImageReader, find_images, is_image_source
 from upreel.video.pixels import canonical, layout_of, planes_of
 from upreel.video.probe import MediaInfo, VideoInfo, probe
+from upreel.video.transparency import is_transparent
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Reader:
         kind: what it is; an animated GIF is a `video`.
         video: the frames as they are delivered.
         media: the whole file; `None` for images.
+        transparent: whether a frame that has been read was not opaque everywhere.
         damage: one sentence on what is truncated or corrupt, as far as it has been read.
     """
 
@@ -76,6 +78,7 @@ class Reader:
         self._frame_rate = frame_rate
         self._decoder: Decoder | None = None
         self._images: ImageReader | None = None
+        self.transparent = False
 
     def __enter__(self) -> Reader:
         """Open the input.
@@ -152,7 +155,12 @@ class Reader:
             if self._end is not None and instant >= self._end:
                 return
             if self._start is None or instant >= self._start:
-                yield Frame(images.read(index), video.layout, index, video.time_base, 1)
+                planes = images.read(index)
+                self._look(planes)
+                yield Frame(planes, video.layout, index, video.time_base, 1)
+
+    def _look(self, planes: tuple[Plane, ...]) -> None:
+        self.transparent = self.transparent or is_transparent(planes, self.video.layout)
 
     def _video_frames(self) -> Iterator[Frame]:
         assert self.media is not None and self.media.video is not None
@@ -192,8 +200,10 @@ class Reader:
         """A frame as others see it; it lasts until the following one."""
         pts = frame.pts or 0
         duration = following - pts if following is not None else frame.duration or None
+        planes = planes_of(frame)
+        self._look(planes)
         return Frame(
-            planes_of(frame), self.video.layout, pts, self.video.time_base, duration,
+            planes, self.video.layout, pts, self.video.time_base, duration,
             captions=captions_of(frame),
         )  # fmt: skip
 
