@@ -66,6 +66,8 @@ def test_the_layer_of_a_webm_is_written(tmp_path: Path, caplog: pytest.LogCaptur
     found = alpha_planes(target, "libvpx-vp9")
     assert len(found) == 3
     assert np.abs(found[2].astype(int) - faded(2)[3]).mean() < 5
+    with Reader(target) as reader:
+        assert reader.video.layout.alpha
     assert not caplog.messages
 
 
