@@ -27,6 +27,7 @@ from upreel.models.weights import load, scales_of
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
+from upreel.video.geometry import shown_size
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 from upreel.video.scenes import mark_cuts
@@ -110,7 +111,7 @@ class Result:
 
     Attributes:
         path: the file or folder that was written.
-        size: (width, height) of its frames.
+        size: (width, height) of its frames, as players show them.
         frames: how many.
         seconds: from the first frame to the finished file.
         stages: seconds that each stage was busy.
@@ -192,14 +193,18 @@ def upscale(
                 log.warning("%s; the result has the frames that could be decoded", reader.damage)
         picture = None
         if preview and options.preview:
-            picture = preview.draw(options.preview, job.source_coding(reader), coding)
+            picture = preview.draw(
+                options.preview, job.source_coding(reader), coding,
+                video=reader.video, overwrite=options.overwrite,
+            )  # fmt: skip
     if partial:
         raise DamagedError(
             f"{reader.damage}; the {count} frames that could be decoded are in {path} "
             "(--keep-going gives them the final name)"
         )
     seconds = time.perf_counter() - began
-    return Result(path, writer.size, count, seconds, stages.seconds, picture)
+    size = shown_size(writer.size, reader.video.rotation)
+    return Result(path, size, count, seconds, stages.seconds, picture)
 
 
 def stream(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from upreel.core.files import PendingFile, PendingFolder, failed
 from upreel.errors import OutputError, UsageError
 from upreel.video.frame import ColorTags, Frame, PixelLayout
+from upreel.video.geometry import sample_aspect_ratio, shown_size, turned
 from upreel.video.images import SUFFIXES
 from upreel.video.left_out import LeftOut
 from upreel.video.output_colors import output_colors
@@ -81,7 +83,7 @@ class ImageWriter:
                 f"Images end in {', '.join(sorted(SUFFIXES))}, not in {self._extension!r}. "
                 f"Name the output accordingly."
             )
-        video = source.video
+        self._video = video = source.video
         self.size = size
         self.layout = PixelLayout(
             "gray" if video.layout.family == "gray" else "rgb",
@@ -133,6 +135,23 @@ class ImageWriter:
                 others, "s are" if others > 1 else " is",
             )  # fmt: skip
 
+        turn = ["mirrored"] if self._video.mirrored else []
+        turn += [f"turned by {self._video.rotation} degrees"] if self._video.rotation else []
+        if turn:
+            log.warning("Images are %s, as players show the video.", " and ".join(turn))
+        video = self._video
+        ratio = sample_aspect_ratio(
+            video.sample_aspect_ratio, (video.width, video.height), self.size
+        )
+        if ratio is not None and abs(ratio - 1) > Fraction(1, 50):
+            width, height = shown_size((round(self.size[0] * ratio), self.size[1]), video.rotation)
+            sideways = shown_size((0, 1), video.rotation) != (0, 1)
+            log.warning(
+                "Pixels of the video are %s as wide as high, which images cannot say: they look "
+                "too %s. --size %dx%d gives them their shape.",
+                ratio, "narrow" if (ratio > 1) != sideways else "wide", width, height,
+            )  # fmt: skip
+
     def write(self, frame: Frame) -> None:
         """Write a frame as the next image.
 
@@ -182,7 +201,10 @@ class ImageWriter:
     def _encoded(self, frame: Frame) -> bytes:
         order = (2, 1, 0, 3)[: len(frame.planes)] if self.layout.family == "rgb" else (0, 1)
         planes = [frame.planes[index] for index in order[: len(frame.planes)]]
-        pixels: NDArray[np.unsignedinteger] = np.stack(planes, axis=-1)
+        stacked: NDArray[np.unsignedinteger] = np.stack(planes, axis=-1)
+        pixels = np.ascontiguousarray(
+            turned(stacked, self._video.rotation, mirrored=self._video.mirrored)
+        )
         try:
             done, data = cv2.imencode(self._extension, pixels, _QUALITY.get(self._extension, []))
         except cv2.error as error:
