@@ -247,3 +247,13 @@ def test_images_cannot_say_what_shape_pixels_have(
     with Reader(source) as reader:
         open_writer(tmp_path / "out.png", source=reader, size=(width * 3, 72))
     assert not caplog.messages
+
+
+def test_one_image_for_many_frames_is_refused_before_the_work(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", 3, size=SIZE)
+    with (
+        Reader(source) as reader,
+        pytest.raises(UsageError, match=r"out\.jpg is one image, but .* more than one frame"),
+    ):
+        writer_of(tmp_path / "out.jpg", reader)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

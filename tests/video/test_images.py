@@ -259,3 +259,37 @@ def test_grey_without_a_tag_is_of_full_range(tmp_path: Path) -> None:
     with Reader(tmp_path / "grey.tif") as reader:
         assert reader.video.colors.range == "pc"
         np.testing.assert_array_equal(next(iter(reader)).planes[0], picture)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ((1, 2, 5, 6, 9), "f0003.png is missing, and 3 more of 9; the images before and after "
+         "follow each other."),
+        ((7, 8, 10), "f0009.png is missing; the images before and after follow each other."),
+        ((3, 4, 5), None),
+        ((3,), None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("pattern", ["", "f%04d.png", "*.png"])
+def test_missing_numbers_are_named(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    numbers: tuple[int, ...],
+    line: str | None,
+    pattern: str,
+) -> None:
+    for number in numbers:
+        write_grey(tmp_path / f"f{number:04d}.png", number)
+    frames = read(tmp_path / pattern)
+    assert [int(frame.planes[0][0, 0]) for frame in frames] == list(numbers)
+    assert caplog.messages == ([] if line is None else [f"{tmp_path / line}"])
+
+
+def test_names_that_are_not_numbered_alike_miss_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a1.png", "b5.png", "scan.png"):
+        write_grey(tmp_path / name, 7)
+    assert len(read(tmp_path)) == 3
+    assert not caplog.messages

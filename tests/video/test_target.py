@@ -137,3 +137,14 @@ def test_a_read_only_place_is_one_sentence(
 def test_the_folder_of_a_pattern_may_be_new(tmp_path: Path, source: Path) -> None:
     check(tmp_path / "frames" / "%03d.png", source)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize("name", ["-", ".mp4", ".MKV", ".png"])
+def test_what_is_no_name_is_refused(tmp_path: Path, source: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"expected .* as the output, found "):
+        check(tmp_path / name, source)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_a_hidden_folder_is_a_name(tmp_path: Path, source: Path) -> None:
+    check(tmp_path / ".frames", source)

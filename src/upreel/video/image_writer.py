@@ -83,6 +83,9 @@ class ImageWriter:
                 f"Images end in {', '.join(sorted(SUFFIXES))}, not in {self._extension!r}. "
                 f"Name the output accordingly."
             )
+        whole = source.start is None and source.end is None
+        if kind == "image" and whole and (source.frames or 1) > 1:
+            raise self._more_than_one()
         self._video = video = source.video
         self.size = size
         self.layout = PixelLayout(
@@ -163,10 +166,7 @@ class ImageWriter:
             OutputError: the disk is full, or something else hinders writing.
         """
         if self._kind == "image" and self._count:
-            raise UsageError(
-                f"{self._target} is one image, but the input has more than one frame. Name a "
-                "folder, a pattern such as frames/%05d.png, or a video."
-            )
+            raise self._more_than_one()
         if frame.layout != self.layout or (frame.width, frame.height) != self.size:
             raise ValueError(
                 f"a frame of {self.size[0]}x{self.size[1]} and {self.layout} was expected, "
@@ -181,6 +181,12 @@ class ImageWriter:
             path.write_bytes(self._encoded(frame))
         except OSError as error:
             raise failed(self._target, error) from error
+
+    def _more_than_one(self) -> UsageError:
+        return UsageError(
+            f"{self._target} is one image, but the input has more than one frame. Name a "
+            "folder, a pattern such as frames/%05d.png, or a video."
+        )
 
     def finish(self, *, partial: bool = False) -> Path:
         """Give the images their names.

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -23,6 +25,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"}
 """Endings of the names of images, in lower case. GIFs are videos here."""
 
 _RANGES = {None: ColorRange.UNSPECIFIED, "tv": ColorRange.MPEG, "pc": ColorRange.JPEG}
+_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 _PRINTF = re.compile(r"%0?(\d*)d")
 
 
@@ -72,6 +75,29 @@ def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
     """`frame2` before `frame10`."""
     parts = re.findall(r"\d+|\D+", path.name)
     return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+
+
+def missing_numbers(paths: Sequence[Path]) -> tuple[Path, int] | None:
+    """The first image that is missing among numbered ones, and how many are.
+
+    Args:
+        paths: in the order of `find_images`.
+
+    Returns:
+        `None` where none is missing, or where the names differ in more than their last number.
+    """
+    parsed = [_NUMBERED.fullmatch(path.name) for path in paths]
+    names = [(match[1], int(match[2]), match[3]) for match in parsed if match]
+    if len(names) < len(paths) or len({(before, after) for before, _, after in names}) != 1:
+        return None
+    numbers = [number for _, number, _ in names]
+    count = numbers[-1] - numbers[0] + 1 - len(numbers)
+    if count <= 0:
+        return None
+    first = next(one for one, other in pairwise(numbers) if other > one + 1)
+    before, _, after = names[0]
+    digits = len(parsed[0][2]) if parsed[0] else 0
+    return paths[0].with_name(f"{before}{first + 1:0{digits}d}{after}"), count
 
 
 class ImageReader:

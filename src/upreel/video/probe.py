@@ -11,6 +11,7 @@ from typing import Literal, TypeAlias
 
 import av
 import av.container
+from av.format import Flags as FormatFlags
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
@@ -248,6 +249,11 @@ def first_frame(
     raise MediaError(f"no picture in {name} can be decoded ({reason}); check that it is complete")
 
 
+def flags_of(container: str) -> FormatFlags:
+    """What FFmpeg says of a format, by the names that it gives it."""
+    return FormatFlags(av.ContainerFormat(container.split(",", maxsplit=1)[0], "r").flags)
+
+
 def _seconds(value: int | None, unit: Fraction | None) -> Fraction | None:
     return None if value is None or unit is None else value * unit
 
@@ -286,6 +292,10 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
     field_order = _FIELD_ORDERS.get(stream.codec_context.field_order)
     if frame.interlaced_frame:  # the frames know better than the header
         field_order = first_field_of(frame)
+    rate = average or stream.guessed_rate or base
+    clockless = FormatFlags.no_timestamps in flags_of(stream.container.format.name)
+    if clockless and frame.duration:  # what its header says, which FFmpeg goes by
+        rate = 1 / (frame.duration * time_base)
     first = frame.pts if frame.pts is not None else stream.start_time
     return VideoInfo(
         index=stream.index,
@@ -298,7 +308,7 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
         sample_aspect_ratio=ratio if ratio else None,
         rotation=frame.rotation,
         mirrored=_is_mirrored(frame),
-        frame_rate=average or stream.guessed_rate or base,
+        frame_rate=rate,
         variable_frame_rate=bool(average and base and abs(average / base - 1) > Fraction(1, 100)),
         time_base=time_base,
         frames=stream.frames or None,

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Literal
 
 import av
+from av.format import Flags as FormatFlags
 from av.video.reformatter import VideoReformatter
 
 from upreel.errors import MediaError
@@ -18,9 +19,9 @@ from upreel.video.captions import captions_of
 from upreel.video.decoder import Decoder
 from upreel.video.deinterlace import Deinterlace, deinterlaced
 from upreel.video.frame import Frame, Plane
-from upreel.video.images import ImageReader, find_images, is_image_source
+from upreel.video.images import ImageReader, find_images, is_image_source, missing_numbers
 from upreel.video.pixels import canonical, layout_of, planes_of
-from upreel.video.probe import MediaInfo, VideoInfo, probe
+from upreel.video.probe import MediaInfo, VideoInfo, flags_of, probe
 from upreel.video.transparency import is_transparent
 
 log = logging.getLogger(__name__)
@@ -88,6 +89,12 @@ class Reader:
         """
         if is_image_source(self._source):
             paths = find_images(self._source)
+            if missing := missing_numbers(paths):
+                path, count = missing
+                more = f", and {count - 1} more of {len(paths) + count}" if count > 1 else ""
+                log.warning(
+                    "%s is missing%s; the images before and after follow each other.", path, more
+                )
             self.kind = "image" if self.path.is_file() else "images"
             self._images = ImageReader(paths, self._frame_rate)
             self.video, self.media = self._images.video, None
@@ -99,6 +106,11 @@ class Reader:
             raise MediaError(f"{self.path} has no video stream (only {kinds}); give a video file")
         self.media = media
         self.video = media.video
+        if FormatFlags.no_timestamps in flags_of(media.container):
+            log.warning(
+                "%s has no clock: %.6g frames per second are assumed, as its header says or by "
+                "default.", self.path, float(self.video.frame_rate or DEFAULT_RATE),
+            )  # fmt: skip
         if self._deinterlace == "on" or (self._deinterlace == "auto" and self.video.interlaced):
             self.video = replace(self.video, field_order="progressive")
             log.info("%s is interlaced; every frame is rebuilt from its first field", self.path)

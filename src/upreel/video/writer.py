@@ -36,6 +36,7 @@ from upreel.video.left_out import LeftOut
 from upreel.video.metadata import unusual_tags
 from upreel.video.output_colors import output_colors, tag
 from upreel.video.pixels import frame_of
+from upreel.video.probe import flags_of
 from upreel.video.reader import DEFAULT_RATE, Reader
 from upreel.video.routes import Cut, Packet, ticks
 from upreel.video.target import check_place, image_target
@@ -322,9 +323,7 @@ class Writer:
         end = None if self._source.end is None else media.start + self._source.end
         if self._source.start is not None:
             return Cut(begin, end, begin)
-        if FormatFlags.ts_discont in FormatFlags(
-            av.ContainerFormat(media.container.split(",")[0]).flags
-        ):
+        if FormatFlags.ts_discont in flags_of(media.container):
             # The clocks of broadcasts start anywhere.
             return Cut(None, end, ticks(media.start, self._time_base) * self._time_base)
         return Cut(None, end)
