@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from upreel.errors import MediaError
 from upreel.inference.planes import Coding, PlaneConverter
 from upreel.models.bicubic import Bicubic
 from upreel.models.upscaler import Window
@@ -52,7 +53,7 @@ def test_a_network_that_changes_nothing_changes_no_code(
     family: Family, bits: int, alpha: bool
 ) -> None:
     layout = PixelLayout(family, bits, (2, 2) if family == "yuv" else (1, 1), alpha)
-    coding = Coding.of(layout, ColorTags(), SIZE[1])
+    coding = Coding.of(layout, ColorTags())
     same = converter(coding, coding)
     frame = frame_of(random_planes(layout), layout)
     out = same.high(frame, same.low(frame))
@@ -63,7 +64,7 @@ def test_a_network_that_changes_nothing_changes_no_code(
 @pytest.mark.parametrize("bits", [8, 10, 12])
 def test_a_linear_skip_keeps_every_code_of_a_flat_frame(bits: int) -> None:
     layout = PixelLayout("gray", bits)
-    coding = Coding.of(layout, ColorTags(), SIZE[1])
+    coding = Coding.of(layout, ColorTags())
     larger, bicubic = converter(coding, coding, scale=4), Bicubic(4)
     for code in range(0, 2**bits, 1 if bits == 8 else 7):
         frame = frame_of([as_plane(np.full((SIZE[1], SIZE[0]), code), bits)], layout)
@@ -78,7 +79,7 @@ def test_a_linear_skip_keeps_every_code_of_a_flat_frame(bits: int) -> None:
 def test_chroma_keeps_its_place(siting: Siting, vertical: float, horizontal: float) -> None:
     """A ramp over the picture stays the same ramp: each sample has the value of its position."""
     layout = PixelLayout("yuv", 12, (2, 2))
-    coding = Coding.of(layout, ColorTags(siting=siting), SIZE[1])
+    coding = Coding.of(layout, ColorTags(siting=siting))
     y, x = np.mgrid[: SIZE[1] // 2, : SIZE[0] // 2]
     place_x, place_y = 2 * x + horizontal + 0.5, 2 * y + vertical + 0.5
     planes: list[Plane] = [
@@ -99,7 +100,7 @@ def test_chroma_keeps_its_place(siting: Siting, vertical: float, horizontal: flo
 def test_more_bits_are_real_bits() -> None:
     """8-bit studio codes become four times themselves at 10 bits; between them, others appear."""
     eight, ten = PixelLayout("gray", 8), PixelLayout("gray", 10)
-    to_ten = converter(Coding.of(eight, ColorTags(), 12), Coding.of(ten, ColorTags(), 12), scale=4)
+    to_ten = converter(Coding.of(eight, ColorTags()), Coding.of(ten, ColorTags()), scale=4)
     ramp = np.tile(np.arange(16, 16 + SIZE[0], dtype=np.uint8), (SIZE[1], 1))
     frame = frame_of([ramp], eight)
     high, _ = Bicubic(4).step(Window(to_ten.low(frame)[None, None]), {})
@@ -113,8 +114,8 @@ def test_more_bits_are_real_bits() -> None:
 def test_rgb_becomes_the_targets_colours(matrix: str) -> None:
     rgb = PixelLayout("rgb")
     yuv = PixelLayout("yuv")
-    target = Coding.of(yuv, ColorTags(range="tv", matrix=matrix), SIZE[1])
-    change = converter(Coding.of(rgb, ColorTags(), SIZE[1]), target)
+    target = Coding.of(yuv, ColorTags(range="tv", matrix=matrix))
+    change = converter(Coding.of(rgb, ColorTags()), target)
     frame = frame_of(random_planes(rgb), rgb)
     out = change.high(frame, change.low(frame))
     values = torch.stack([torch.from_numpy(plane) for plane in frame.planes]) / 255
@@ -123,16 +124,22 @@ def test_rgb_becomes_the_targets_colours(matrix: str) -> None:
     assert (found - wanted).abs().max() <= 1
 
 
-def test_missing_tags_are_guessed_as_a_player_would() -> None:
-    layout = PixelLayout("yuv")
-    assert Coding.of(layout, ColorTags(), 480).matrix == "smpte170m"
-    assert Coding.of(layout, ColorTags(), 1080).matrix == "bt709"
-    assert Coding.of(layout, ColorTags(matrix="bt2020nc"), 480).matrix == "bt2020nc"
+@pytest.mark.parametrize("matrix", ["ictcp", "ycgco-re", "bt2020c", "chroma-derived-nc"])
+def test_a_matrix_that_nobody_knows_is_refused_where_it_counts(matrix: str) -> None:
+    yuv, rgb = PixelLayout("yuv"), Coding.of(PixelLayout("rgb"), ColorTags())
+    coding = Coding.of(yuv, ColorTags(matrix=matrix))
+    frame = frame_of(random_planes(yuv), yuv)
+    same = converter(coding, coding)
+    for before, after in zip(frame.planes, same.high(frame, same.low(frame)).planes, strict=True):
+        np.testing.assert_array_equal(before, after)
+    for source, target in ((coding, rgb), (rgb, coding)):
+        with pytest.raises(MediaError, match=rf"coded as {matrix} cannot be turned into RGB"):
+            converter(source, target)
 
 
 def test_rows_that_the_target_does_not_keep_are_dropped() -> None:
     layout = PixelLayout("yuv", subsample=(2, 2))
-    coding = Coding.of(layout, ColorTags(), SIZE[1])
+    coding = Coding.of(layout, ColorTags())
     cropping = PlaneConverter(
         coding, coding, color="luma", source_size=SIZE, size=(25, 19), target_size=(24, 18)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,8 @@ import typer
 
 from upreel.cli.console import Verbose
 from upreel.errors import UsageError
+
+_TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -145,12 +148,11 @@ def parse_time(text: str) -> Fraction:
     Raises:
         UsageError: it is something else.
     """
+    if not _TIME.fullmatch(text):
+        raise UsageError(
+            f"expected seconds or H:MM:SS from the beginning of the file as a time, found {text!r}"
+        )
     seconds = Fraction(0)
-    try:
-        for part in text.split(":"):
-            seconds = seconds * 60 + Fraction(part)
-    except (ValueError, ZeroDivisionError) as error:
-        raise UsageError(f"expected seconds or H:MM:SS as a time, found {text!r}") from error
-    if seconds < 0:
-        raise UsageError(f"expected a time from the beginning of the file, found {text!r}")
+    for part in text.split(":"):
+        seconds = seconds * 60 + Fraction(part)
     return seconds

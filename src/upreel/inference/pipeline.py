@@ -172,8 +172,10 @@ def upscale(
             audio=options.audio,
             overwrite=options.overwrite,
         ) as writer:
-            coding = Coding.of(writer.layout, writer.colors, job.geometry.size[1])
-            preview = Preview(reader.frames) if options.preview else None
+            coding = Coding.of(writer.layout, writer.colors)
+            preview = None
+            if options.preview:
+                preview = Preview(job.source_coding(reader), coding, frames=reader.frames)
             began = time.perf_counter()
             count = 0
             write = stages.timed("encode", writer.write)
@@ -193,10 +195,7 @@ def upscale(
                 log.warning("%s; the result has the frames that could be decoded", reader.damage)
         picture = None
         if preview and options.preview:
-            picture = preview.draw(
-                options.preview, job.source_coding(reader), coding,
-                video=reader.video, overwrite=options.overwrite,
-            )  # fmt: skip
+            picture = preview.draw(options.preview, reader.video, overwrite=options.overwrite)
     if partial:
         raise DamagedError(
             f"{reader.damage}; the {count} frames that could be decoded are in {path} "
@@ -239,7 +238,7 @@ class _Job:
 
     def source_coding(self, reader: Reader) -> Coding:
         video = reader.video  # what its tags leave open is guessed as the writer guesses it
-        return Coding.of(video.layout, output_colors(video, video.layout), video.height)
+        return Coding.of(video.layout, output_colors(video, video.layout))
 
 
 def _open(source: str | Path, options: Options) -> Reader:

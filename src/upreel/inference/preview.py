@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from upreel.core.files import PendingFile, failed
 from upreel.errors import OutputError
-from upreel.inference.planes import Coding, PlaneConverter
+from upreel.inference.planes import Coding, PlaneConverter, require_matrix
 from upreel.ops.resize import resize
 from upreel.video.frame import Frame, PixelLayout
 from upreel.video.geometry import sample_aspect_ratio, turned
@@ -31,8 +31,20 @@ LABEL_HEIGHT = 36
 class Preview:
     """Keeps one frame from the middle of a stream, and draws it."""
 
-    def __init__(self, frames: int | None) -> None:
-        """Expect `frames` frames; where the number is unknown, later and later ones are kept."""
+    def __init__(self, before: Coding, after: Coding, *, frames: int | None) -> None:
+        """Prepare for pairs of frames.
+
+        Args:
+            before: how the frames of the source are coded.
+            after: how the frames of the result are coded.
+            frames: how many to expect; where nobody knows, later and later ones are kept.
+
+        Raises:
+            MediaError: their colours cannot be turned into RGB.
+        """
+        for coding in (before, after):
+            require_matrix(coding)
+        self._codings = before, after
         self._wanted = frames // 2 if frames else None
         self._seen = 0
         self._pair: tuple[Frame, Frame] | None = None
@@ -44,15 +56,11 @@ class Preview:
             self._pair = before, after
         self._seen += 1
 
-    def draw(
-        self, path: Path, before: Coding, after: Coding, *, video: VideoInfo, overwrite: bool
-    ) -> Path:
+    def draw(self, path: Path, video: VideoInfo, *, overwrite: bool) -> Path:
         """Write the picture as PNG, as players show it: left the input, by bicubic interpolation.
 
         Args:
             path: of the picture.
-            before: how the frames of the source are coded.
-            after: how the frames of the result are coded.
             video: the source: how players turn it, and the shape of its pixels.
             overwrite: whether an existing file may be replaced.
 
@@ -68,7 +76,7 @@ class Preview:
         size = (max(1, round(size[0] * (ratio or 1))), size[1])
         left, right = (
             turned(_to_rgb(frame, coding, size), video.rotation, mirrored=video.mirrored)
-            for frame, coding in ((source, before), (result, after))
+            for frame, coding in zip(self._pair, self._codings, strict=True)
         )
         rows, columns = _most_detailed(right)
         tiles = [
