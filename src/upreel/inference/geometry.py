@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from upreel.errors import UsageError
-
-LARGEST_SIDE = 16384
+from upreel.video.geometry import MAX_SIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +52,9 @@ def plan_size(
         scale = max(scales) if scale is None else scale
         size = (source[0] * scale, source[1] * scale)
     factor = max(Fraction(size[0], source[0]), Fraction(size[1], source[1]))
-    if min(size) < 1 or max(size) > LARGEST_SIDE:
+    if min(size) < 1 or max(size) > MAX_SIDE:
         raise UsageError(
-            f"expected a result of 1 to {LARGEST_SIDE} pixels in width and height, "
+            f"expected a result of 1 to {MAX_SIDE} pixels in width and height, "
             f"found {size[0]}x{size[1]}; choose a smaller --scale or --size"
         )
     if min(Fraction(size[0], source[0]), Fraction(size[1], source[1])) < 1:

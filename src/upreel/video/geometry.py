@@ -14,6 +14,9 @@ Number = TypeVar("Number", bound=np.unsignedinteger)
 Size = tuple[int, int]
 """Width and height."""
 
+MAX_SIDE = 16384
+"""Frames wider or higher than this are neither read nor made."""
+
 
 def whole_chroma(size: Size, layout: PixelLayout) -> Size:
     """The size without the last column or row where its chroma would stand for half a pixel."""

@@ -17,13 +17,11 @@ from av.stream import Disposition
 
 from upreel.errors import MediaError
 from upreel.video.frame import ColorTags, PixelLayout
+from upreel.video.geometry import MAX_SIDE
 from upreel.video.hdr import Hdr, dynamic_hdr_of, hdr_of
 from upreel.video.pixels import canonical, layout_of
 from upreel.video.tags import color_tags_of, first_field_of, side_data_of
 from upreel.video.transparency import decoder_of
-
-MAX_SIDE = 16384
-"""Frames wider or higher than this are refused."""
 
 Kind = Literal["video", "audio", "subtitle", "data", "attachment", "cover", "unknown"]
 FieldOrder = Literal["progressive", "top", "bottom"]
