@@ -42,6 +42,7 @@ class Decoder:
         self._index = index
         self._start = start
         self._corrupt = 0
+        self._repaired = 0
         self._read_errors = 0
         self._began = False
         self._missing: str | None = None
@@ -52,6 +53,9 @@ class Decoder:
         found = []
         if self._corrupt:
             found.append(f"{self._corrupt} corrupt packet{'s' if self._corrupt > 1 else ''}")
+        if self._repaired:
+            plural = "s" if self._repaired > 1 else ""
+            found.append(f"{self._repaired} frame{plural} decoded with errors")
         if self._missing:
             found.append(self._missing)
         elif self._read_errors:
@@ -104,7 +108,7 @@ class Decoder:
         resyncs = container.format.name.startswith("mpeg")
         clock = _Counter() if _counts_packets(container) else None
         extent = _Extent()
-        self._corrupt = self._read_errors = 0
+        self._corrupt = self._repaired = self._read_errors = 0
         self._began = False
         for packet in self._demuxed(container):
             is_video = packet.stream.index == self._index  # a packet that flushes has no index
@@ -141,7 +145,7 @@ class Decoder:
             self._corrupt += self._began
             return
         for frame in frames:
-            self._corrupt += frame.is_corrupt and self._began
+            self._repaired += frame.is_corrupt and self._began
             yield frame
 
     def _shortfall(
