@@ -42,5 +42,5 @@ def _has_layer(stream: av.VideoStream) -> bool:
 
 
 def is_transparent(planes: tuple[Plane, ...], layout: PixelLayout) -> bool:
-    """Whether a picture is not opaque everywhere."""
-    return layout.alpha and int(planes[-1].min()) < (1 << layout.bits) - 1
+    """Whether a picture is not opaque everywhere, by more than lossy coding makes of it."""
+    return layout.alpha and int(planes[-1].min()) < (63 << layout.bits) // 64
