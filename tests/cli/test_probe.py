@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.video.media import write_video
+from tests.video.test_hdr import dolby_vision, hdr10_plus, with_units
 from upreel.cli import main
 
 
@@ -58,6 +59,12 @@ def test_two_files_are_compared_line_by_line(
     assert table["video size"] == ["64x48", "32x16", "differs"]
     assert table["video frames"] == ["5", "5"]
     assert table["metadata title"] == ["-", "B", "differs"]
+
+
+def test_metadata_of_scenes_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = with_units(tmp_path / "a.hevc", hdr10_plus(), dolby_vision())
+    assert main(["probe", str(path)]) == 0
+    assert rows(capsys.readouterr().out)["video dynamic HDR"] == ["HDR10+, Dolby Vision"]
 
 
 def test_json_is_for_machines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

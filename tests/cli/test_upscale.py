@@ -38,11 +38,20 @@ def test_a_time_is_exact(text: str, seconds: Fraction) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "soon", "1::2", "-3", "-0:30", "5:-3", "1/0", "1/2", "1:2:3:4"]
+    "text", ["", "soon", "1::2", "-3", "1/0", "1/2", "-0:30", "0:-30", "1:2:3:4", "1e3"]
 )
 def test_another_time_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match=r"expected (seconds or H:MM:SS|a time from)"):
+    with pytest.raises(UsageError, match=r"expected seconds or H:MM:SS from the beginning"):
         parse_time(text)
+
+
+@pytest.mark.parametrize("form", [["--start", "-0:30"], ["--start=-0:30"]])
+def test_a_negative_time_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], form: list[str]
+) -> None:
+    assert main(["upscale", "in.mp4", str(tmp_path / "out.mp4"), *form]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "expected seconds or H:MM:SS from the beginning of the file" in line
 
 
 def test_a_file_is_enlarged_and_the_picture_drawn(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -30,7 +29,6 @@ from upreel.models.bicubic import Bicubic
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.resize import imresize, resize
 from upreel.video.encoding import Encoding
-from upreel.video.probe import probe
 
 Picture = NDArray[np.uint8] | NDArray[np.uint16]
 
@@ -310,17 +308,6 @@ def test_images_to_video_and_video_to_images(tmp_path: Path) -> None:
     assert found.shape == (80, 96, 3)
     error = found[::4, ::4].astype(int) - made[0]
     assert np.abs(error).mean() < 12  # 4:2:0 in between, and samples half a pixel apart
-
-
-def test_colours_that_cannot_be_converted_stay_or_are_refused(tmp_path: Path) -> None:
-    source = write_video(tmp_path / "in.mp4", 2, color=(1, 8, 1, 1))  # ycgco
-    options = Options(model="bicubic", scale=2)
-    with pytest.raises(UsageError, match=r"expected colours of bt709,.* found ycgco in"):
-        upscale(source, tmp_path / "out.png", replace(options, end=Fraction(1, 50)))
-    assert not (tmp_path / "out.png").exists()
-    upscale(source, tmp_path / "out.mp4", options)
-    info = probe(tmp_path / "out.mp4").video
-    assert info is not None and info.colors.matrix == "ycgco"
 
 
 def test_a_single_image(tmp_path: Path) -> None:

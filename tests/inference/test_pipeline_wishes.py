@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 import upreel
 from tests.video.media import Arrays, decoded, write_video
-from upreel.errors import UsageError
+from upreel.errors import MediaError, UsageError
 from upreel.inference.pipeline import Options, upscale
 from upreel.video.encoding import Encoding
 
@@ -110,3 +111,30 @@ def test_python_can_wish_what_the_command_line_can(tmp_path: Path) -> None:
     frames = list(upreel.stream(source, model="bicubic", scale=2, deinterlace="off"))
     for frame, (_, planes) in zip(frames, decoded(tmp_path / "out.mkv"), strict=True):
         np.testing.assert_array_equal(frame.planes[0], planes[0])
+
+
+def test_ycgco_becomes_rgb(tmp_path: Path) -> None:
+    planes: Arrays = tuple(np.full((48, 64), code, np.uint8) for code in (71, 72, 240))
+    source = write_video(
+        tmp_path / "in.mkv", [planes], pixel_format="yuv444p", codec="ffv1", color=(1, 8, 1, 1)
+    )
+    upscale(source, tmp_path / "out.png", Options(model="bicubic", scale=2))
+    with av.open(str(tmp_path / "out.png")) as container:
+        found = next(container.decode(video=0)).to_ndarray(format="rgb24")
+    assert np.abs(found.astype(int) - np.array([255, 0, 0])).max() <= 1
+
+
+def test_colours_without_a_known_matrix_stay_in_video_and_are_refused_in_images(
+    tmp_path: Path,
+) -> None:
+    source = write_video(tmp_path / "in.mkv", 2, color=(1, 14, 9, 16))
+    options = Options(model="bicubic", scale=2)
+    upscale(source, tmp_path / "out.mp4", options)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert next(container.decode(video=0)).colorspace == 14
+    with pytest.raises(MediaError, match="coded as ictcp cannot be turned into RGB"):
+        upscale(source, tmp_path / "images", options)
+    options = replace(options, preview=tmp_path / "picture.png")
+    with pytest.raises(MediaError, match="coded as ictcp cannot be turned into RGB"):
+        upscale(source, tmp_path / "again.mp4", options)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mp4"]

@@ -9,6 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from upreel.errors import MediaError
 from upreel.inference.planes import Coding, PlaneConverter
 from upreel.models.bicubic import Bicubic
 from upreel.models.upscaler import Window
@@ -121,6 +122,19 @@ def test_rgb_becomes_the_targets_colours(matrix: str) -> None:
     wanted = (rgb_to_ycbcr(values, matrix, "tv", 8) * 255).round()
     found = torch.stack([torch.from_numpy(plane) for plane in out.planes])
     assert (found - wanted).abs().max() <= 1
+
+
+@pytest.mark.parametrize("matrix", ["ictcp", "ycgco-re", "bt2020c", "chroma-derived-nc"])
+def test_a_matrix_that_nobody_knows_is_refused_where_it_counts(matrix: str) -> None:
+    yuv, rgb = PixelLayout("yuv"), Coding.of(PixelLayout("rgb"), ColorTags())
+    coding = Coding.of(yuv, ColorTags(matrix=matrix))
+    frame = frame_of(random_planes(yuv), yuv)
+    same = converter(coding, coding)
+    for before, after in zip(frame.planes, same.high(frame, same.low(frame)).planes, strict=True):
+        np.testing.assert_array_equal(before, after)
+    for source, target in ((coding, rgb), (rgb, coding)):
+        with pytest.raises(MediaError, match=rf"coded as {matrix} cannot be turned into RGB"):
+            converter(source, target)
 
 
 def test_rows_that_the_target_does_not_keep_are_dropped() -> None:

@@ -25,6 +25,17 @@ def test_known_codes_of_bt709(rgb: tuple[int, int, int], code: tuple[int, int, i
     assert found.round().flatten().tolist() == list(code)
 
 
+@pytest.mark.parametrize(
+    ("rgb", "code"),
+    [((1, 0, 0), (70.75, 72, 240)), ((0, 1, 0), (125.5, 240, 128)), ((0, 0, 1), (70.75, 72, 16))],
+)
+def test_known_codes_of_ycgco(rgb: tuple[int, int, int], code: tuple[int, int, int]) -> None:
+    """H.273: Y = (R + 2G + B)/4, Cg = (2G - R - B)/4, Co = (R - B)/2."""
+    values = torch.tensor(rgb, dtype=torch.float32).view(3, 1, 1)
+    found = rgb_to_ycbcr(values, "ycgco", "tv", 8) * 255
+    assert found.flatten().tolist() == pytest.approx(code, abs=1e-4)
+
+
 @pytest.mark.parametrize("matrix", MATRICES)
 @pytest.mark.parametrize("range_", ["tv", "pc"])
 @pytest.mark.parametrize("bits", [8, 10, 12])

@@ -91,6 +91,7 @@ def write_video(  # noqa: PLR0912, PLR0915 - one long list of what a file may ha
     container_options: Mapping[str, str] | None = None,
     sample_aspect_ratio: Fraction | None = None,
     rotation: int | None = None,
+    mirrored: bool = False,
     color: tuple[int, int, int, int] | None = None,
     interlaced: bool = False,
     bottom_first: bool = False,
@@ -118,6 +119,7 @@ def write_video(  # noqa: PLR0912, PLR0915 - one long list of what a file may ha
         container_options: of the muxer.
         sample_aspect_ratio: written by the encoder.
         rotation: degrees of a display matrix.
+        mirrored: whether that matrix also mirrors, from top to bottom.
         color: range, matrix, primaries, transfer as FFmpeg's numbers.
         interlaced: encode as interlaced, each frame flagged.
         bottom_first: which field of an interlaced frame is the earlier one.
@@ -150,7 +152,7 @@ def write_video(  # noqa: PLR0912, PLR0915 - one long list of what a file may ha
         if sample_aspect_ratio is not None:
             context.sample_aspect_ratio = sample_aspect_ratio
         if rotation is not None:
-            stream.set_display_rotation(rotation)
+            stream.set_display_rotation(rotation, vflip=mirrored)
         if color is not None:
             context.color_range, context.colorspace = color[:2]
             context.color_primaries, context.color_trc = color[2:]

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.filter
 import numpy as np
 import pytest
+from av.sidedata.sidedata import Type
 from numpy.typing import NDArray
 
-from tests.video.media import write_video
+from tests.video.media import plane_arrays, write_video
 from upreel.errors import OutputError, UsageError
 from upreel.video.frame import Frame, PixelLayout, Plane
 from upreel.video.image_writer import ImageWriter
 from upreel.video.reader import Reader
+from upreel.video.tags import side_data_of
 from upreel.video.writer import open_writer
 
 SIZE = (32, 24)
@@ -154,13 +158,9 @@ def test_frames_of_an_earlier_run_do_not_mix_in(tmp_path: Path) -> None:
 
 
 def test_what_images_cannot_hold_is_said(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    source = write_video(
-        tmp_path / "in.mp4", 1, audio=True, rotation=90, sample_aspect_ratio=Fraction(4, 3)
-    )
+    source = write_video(tmp_path / "in.mp4", 1, audio=True)
     with Reader(source) as reader:
         writer_of(tmp_path / "frames", reader)
-    assert "Players turn this video before they show it; images are as it is stored" in caplog.text
-    assert "Pixels are 4/3 as wide as high, which images cannot say" in caplog.text
     assert "1 other stream is left out: images hold no sound and no subtitles" in caplog.text
 
 
@@ -179,3 +179,81 @@ def test_a_pattern_of_videos_is_refused(tmp_path: Path) -> None:
     source = write_video(tmp_path / "in.mp4", 1)
     with Reader(source) as reader, pytest.raises(UsageError, match=r"Images end in .*'\.mp4'"):
         open_writer(tmp_path / "a%03d.mp4", source=reader, size=SIZE)
+
+
+def autorotated(path: Path) -> NDArray[np.int64]:
+    """The first frame as the ffmpeg command turns it, by the rule of its own source; luma."""
+    with av.open(str(path)) as container:
+        shown = next(container.decode(video=0))
+    matrix = side_data_of(shown, Type.DISPLAYMATRIX)
+    a, _, _, c, d, *_ = struct.unpack("=9i", matrix) if matrix else (1, 0, 0, 0, 1, 0, 0, 0, 1)
+    turn = round(-shown.rotation) % 360
+    filters: list[tuple[str, dict[str, str]]] = []
+    if turn == 90:
+        filters = [("transpose", {"dir": "cclock_flip" if c > 0 else "clock"})]
+    elif turn == 270:
+        filters = [("transpose", {"dir": "clock_flip" if c < 0 else "cclock"})]
+    elif turn == 180:
+        filters = [(name, {}) for name, sign in (("hflip", a), ("vflip", d)) if sign < 0]
+    elif d < 0:
+        filters = [("vflip", {})]
+    graph = av.filter.Graph()
+    nodes = [
+        graph.add_buffer(
+            width=shown.width, height=shown.height, format=shown.format, time_base=Fraction(1, 25)
+        ),
+        *(graph.add(name, **options) for name, options in filters),
+        graph.add("copy"),  # lines that stand upside down in memory are put in order
+        graph.add("buffersink"),
+    ]
+    graph.link_nodes(*nodes).configure()
+    graph.vpush(shown)
+    return plane_arrays(graph.vpull())[0].astype(np.int64)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+@pytest.mark.parametrize("rotation", [0, 90, 180, -90])
+def test_images_stand_as_players_show_the_video(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, rotation: int, mirrored: bool
+) -> None:
+    source = write_video(
+        tmp_path / "in.mp4", 1, size=(32, 24), pixel_format="gray",
+        rotation=rotation, mirrored=mirrored, color=(2, 1, 1, 1),
+    )  # fmt: skip
+    with Reader(source) as reader, writer_of(tmp_path / "out.png", reader) as writer:
+        for shown in reader:
+            luma = shown.planes[0]
+            writer.write(shown.with_planes((luma,) * len(planes(writer.layout)), writer.layout))
+        writer.finish()
+    image = read(tmp_path / "out.png", "rgb24")
+    np.testing.assert_array_equal(image.reshape(-1, *image.shape[-2:])[0], autorotated(source))
+    said = [line for line in caplog.messages if line.startswith("Images are ")]
+    assert bool(said) == bool(rotation or mirrored)
+
+
+@pytest.mark.parametrize(("ratio", "looks", "width"), [("4/3", "narrow", 43), ("8/9", "wide", 28)])
+def test_images_cannot_say_what_shape_pixels_have(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, ratio: str, looks: str, width: int
+) -> None:
+    source = write_video(tmp_path / "in.mp4", 1, size=(32, 24), sample_aspect_ratio=Fraction(ratio))
+    with Reader(source) as reader:
+        writer_of(tmp_path / "out.png", reader)
+    (line,) = caplog.messages
+    assert line == (
+        f"Pixels of the video are {ratio} as wide as high, which images cannot say: they look too "
+        f"{looks}. --size {width}x24 gives them their shape."
+    )
+    caplog.clear()
+    with Reader(source) as reader:
+        open_writer(tmp_path / "out.png", source=reader, size=(width * 3, 72))
+    assert not caplog.messages
+
+
+def test_one_image_for_many_frames_is_refused_before_the_work(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", 3, size=SIZE)
+    with (
+        Reader(source) as reader,
+        pytest.raises(UsageError, match=r"out\.jpg is one image, but .* more than one frame"),
+    ):
+        writer_of(tmp_path / "out.jpg", reader)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]

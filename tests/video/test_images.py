@@ -80,36 +80,6 @@ def test_what_stands_for_images(tmp_path: Path) -> None:
     assert not is_image_source(write_video(tmp_path / "a%d.mp4", 1))
 
 
-@pytest.mark.parametrize(
-    ("numbers", "missing"),
-    [
-        ([1, 2, 3], None),
-        ([7], None),
-        ([0, 5, 10], None),
-        ([8, 9, 10, 12], "010.png (the next is 012.png)"),
-        ([0, 5, 15], "005.png (the next is 015.png)"),
-    ],
-)
-def test_a_gap_in_the_numbers_is_said(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, numbers: list[int], missing: str | None
-) -> None:
-    for number in numbers:
-        (tmp_path / f"{number:03d}.png").touch()
-    assert len(find_images(tmp_path)) == len(numbers)
-    found = [record.message for record in caplog.records]
-    expected = [] if missing is None else [f"{tmp_path}/{missing}"]
-    assert [line.partition("after ")[2].partition(": the video")[0] for line in found] == expected
-
-
-def test_images_with_names_of_other_kinds_have_no_gaps(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    for name in ("a1.png", "b7.png", "cover.png"):
-        (tmp_path / name).touch()
-    find_images(tmp_path)
-    assert not caplog.records
-
-
 def test_nothing_found_is_said(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match=r"no images in this folder; expected files that end in"):
         Reader(tmp_path).__enter__()
@@ -289,3 +259,37 @@ def test_grey_without_a_tag_is_of_full_range(tmp_path: Path) -> None:
     with Reader(tmp_path / "grey.tif") as reader:
         assert reader.video.colors.range == "pc"
         np.testing.assert_array_equal(next(iter(reader)).planes[0], picture)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "line"),
+    [
+        ((1, 2, 5, 6, 9), "f0003.png is missing, and 3 more of 9; the images before and after "
+         "follow each other."),
+        ((7, 8, 10), "f0009.png is missing; the images before and after follow each other."),
+        ((3, 4, 5), None),
+        ((3,), None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("pattern", ["", "f%04d.png", "*.png"])
+def test_missing_numbers_are_named(
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    numbers: tuple[int, ...],
+    line: str | None,
+    pattern: str,
+) -> None:
+    for number in numbers:
+        write_grey(tmp_path / f"f{number:04d}.png", number)
+    frames = read(tmp_path / pattern)
+    assert [int(frame.planes[0][0, 0]) for frame in frames] == list(numbers)
+    assert caplog.messages == ([] if line is None else [f"{tmp_path / line}"])
+
+
+def test_names_that_are_not_numbered_alike_miss_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a1.png", "b5.png", "scan.png"):
+        write_grey(tmp_path / name, 7)
+    assert len(read(tmp_path)) == 3
+    assert not caplog.messages

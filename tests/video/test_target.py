@@ -64,13 +64,6 @@ def test_the_input_is_not_overwritten(tmp_path: Path, source: Path) -> None:
             check(tmp_path / name, source, overwrite=True)
 
 
-@pytest.mark.parametrize("name", ["-", ".mp4", ".PNG"])
-def test_a_name_that_is_none_is_refused(tmp_path: Path, source: Path, name: str) -> None:
-    with pytest.raises(UsageError, match=f"expected the name of a file or folder, found .*{name};"):
-        check(tmp_path / name, source)
-    assert not (tmp_path / name).exists()
-
-
 def test_existing_files_are_not_overwritten_unasked(tmp_path: Path, source: Path) -> None:
     (tmp_path / "out.mp4").touch()
     with pytest.raises(UsageError, match=r"out\.mp4 exists already.*--overwrite"):
@@ -144,3 +137,14 @@ def test_a_read_only_place_is_one_sentence(
 def test_the_folder_of_a_pattern_may_be_new(tmp_path: Path, source: Path) -> None:
     check(tmp_path / "frames" / "%03d.png", source)
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize("name", ["-", ".mp4", ".MKV", ".png"])
+def test_what_is_no_name_is_refused(tmp_path: Path, source: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=r"expected .* as the output, found "):
+        check(tmp_path / name, source)
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_a_hidden_folder_is_a_name(tmp_path: Path, source: Path) -> None:
+    check(tmp_path / ".frames", source)

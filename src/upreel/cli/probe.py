@@ -111,11 +111,8 @@ def tabulate_video(video: VideoInfo) -> dict[str, str]:
         "rotation": f"{video.rotation} degrees" + (", mirrored" if video.mirrored else ""),
         "fields": f"interlaced, {video.field_order} first" if video.interlaced else "progressive",
     }
-    if video.hdr is not None:
-        rows["HDR10"] = str(video.hdr)
-    if video.extras:
-        rows["also"] = ", ".join(video.extras)
-    return rows
+    rows |= {} if video.hdr is None else {"HDR10": str(video.hdr)}
+    return rows | ({"dynamic HDR": ", ".join(video.dynamic_hdr)} if video.dynamic_hdr else {})
 
 
 def describe_stream(stream: StreamInfo) -> str:

@@ -12,6 +12,8 @@ import typer
 from upreel.cli.console import Verbose
 from upreel.errors import UsageError
 
+_TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
+
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
@@ -146,10 +148,10 @@ def parse_time(text: str) -> Fraction:
     Raises:
         UsageError: it is something else.
     """
-    if text.startswith("-"):
-        raise UsageError(f"expected a time from the beginning of the file, found {text!r}")
-    if not re.fullmatch(r"(\d+:){0,2}(\d+\.?\d*|\.\d+)", text, re.ASCII):
-        raise UsageError(f"expected seconds or H:MM:SS as a time, found {text!r}")
+    if not _TIME.fullmatch(text):
+        raise UsageError(
+            f"expected seconds or H:MM:SS from the beginning of the file as a time, found {text!r}"
+        )
     seconds = Fraction(0)
     for part in text.split(":"):
         seconds = seconds * 60 + Fraction(part)

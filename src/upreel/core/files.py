@@ -22,12 +22,11 @@ def partial_name(target: Path) -> Path:
 
 def reason(error: Exception) -> str:
     """What the system, or FFmpeg, says of a failure, in lower case: `no space left on device`."""
-    said: str | None = getattr(error, "strerror", None)
-    return (said or str(error)).lower()
+    return str(getattr(error, "strerror", None) or error).lower()
 
 
 def failed(target: Path, error: Exception) -> UpreelError:
-    """The error to raise where a result cannot be written."""
+    """The error to raise where the system, or FFmpeg, refuses to write a result."""
     if isinstance(error, UpreelError):
         return error
     return OutputError(f"Cannot write {target}: {reason(error)}. Make room, or name another place.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from upreel.errors import UsageError
-from upreel.video.probe import MAX_SIDE
+from upreel.video.geometry import MAX_SIDE
 
 
 @dataclass(frozen=True, slots=True)

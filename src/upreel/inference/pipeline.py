@@ -24,10 +24,10 @@ from upreel.inference.preview import Preview
 from upreel.inference.stages import Stage, Stages
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import load, scales_of
-from upreel.ops.color import MATRICES
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
+from upreel.video.geometry import shown_size
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 from upreel.video.scenes import mark_cuts
@@ -111,7 +111,7 @@ class Result:
 
     Attributes:
         path: the file or folder that was written.
-        size: (width, height) of its frames.
+        size: (width, height) of its frames, as players show them.
         frames: how many.
         seconds: from the first frame to the finished file.
         stages: seconds that each stage was busy.
@@ -173,7 +173,9 @@ def upscale(
             overwrite=options.overwrite,
         ) as writer:
             coding = Coding.of(writer.layout, writer.colors)
-            preview = Preview(reader.frames) if options.preview else None
+            preview = None
+            if options.preview:
+                preview = Preview(job.source_coding(reader), coding, frames=reader.frames)
             began = time.perf_counter()
             count = 0
             write = stages.timed("encode", writer.write)
@@ -193,14 +195,15 @@ def upscale(
                 log.warning("%s; the result has the frames that could be decoded", reader.damage)
         picture = None
         if preview and options.preview:
-            picture = preview.draw(options.preview, job.source_coding(reader), coding)
+            picture = preview.draw(options.preview, reader.video, overwrite=options.overwrite)
     if partial:
         raise DamagedError(
             f"{reader.damage}; the {count} frames that could be decoded are in {path} "
             "(--keep-going gives them the final name)"
         )
     seconds = time.perf_counter() - began
-    return Result(path, writer.size, count, seconds, stages.seconds, picture)
+    size = shown_size(writer.size, reader.video.rotation)
+    return Result(path, size, count, seconds, stages.seconds, picture)
 
 
 def stream(
@@ -285,26 +288,10 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
     return _Job(geometry, Guarded(upscaler, tile=options.tile, in_fp32=in_fp32), device)
 
 
-def _check_colors(reader: Reader, *, to_rgb: bool) -> None:
-    """Refuse colours that would come out wrong.
-
-    Raises:
-        UsageError: they have to be converted, and their matrix is none of those that can be.
-    """
-    video = reader.video
-    matrix = video.colors.matrix
-    if to_rgb and video.layout.family == "yuv" and matrix not in {None, "gbr", *MATRICES}:
-        raise UsageError(
-            f"expected colours of {', '.join(MATRICES)} to make R'G'B' of, found {matrix} in "
-            f"{reader.path}; a video as output and a network for luma keep them as they are"
-        )
-
-
 def _enlarged(
     reader: Reader, job: _Job, coding: Coding, size: tuple[int, int], stages: Stages
 ) -> Iterator[tuple[Frame, Frame]]:
     """Pairs of a frame of the source and the frame of the target that comes of it."""
-    _check_colors(reader, to_rgb="rgb" in {coding.layout.family, job.upscaler.spec.color})
     converter = PlaneConverter(
         job.source_coding(reader),
         coding,

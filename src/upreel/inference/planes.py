@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from upreel.errors import MediaError
 from upreel.models.upscaler import Color
 from upreel.ops.color import MATRICES, Range, code_range, rgb_to_ycbcr, ycbcr_to_rgb
 from upreel.ops.resize import resize
@@ -25,7 +26,7 @@ class Coding:
 
     Attributes:
         layout: the planes.
-        matrix: one of `ops.color.MATRICES`.
+        matrix: as `ColorTags` has it; luma and chroma can be enlarged without knowing it.
         range: of the code values.
         siting: where a sample of chroma lies.
     """
@@ -37,8 +38,8 @@ class Coding:
 
     @classmethod
     def of(cls, layout: PixelLayout, colors: ColorTags) -> Coding:
-        """Read tags, of which none is left open: see `output_colors`."""
-        matrix = colors.matrix if colors.matrix in MATRICES else "bt709"
+        """Read tags in which nothing is missing that counts: see `output_colors`."""
+        matrix = colors.matrix or "bt709"
         range_: Range = "pc" if layout.family == "rgb" else colors.range or "tv"
         return cls(layout, matrix, range_, colors.siting or "left")
 
@@ -69,6 +70,19 @@ class Coding:
         return -(-size[1] // down), -(-size[0] // across)
 
 
+def require_matrix(coding: Coding) -> None:
+    """Make sure that colours can be turned into R'G'B'.
+
+    Raises:
+        MediaError: the matrix is not known.
+    """
+    if coding.layout.family != "rgb" and coding.matrix not in MATRICES:
+        raise MediaError(
+            f"colours coded as {coding.matrix} cannot be turned into RGB; write a video of such "
+            "colours too, without --preview and with a model for luma"
+        )
+
+
 class PlaneConverter:
     """Turns a frame of the source into what a network sees, and its result into the target's frame.
 
@@ -95,6 +109,9 @@ class PlaneConverter:
             source_size: (width, height) of the frames that come in.
             size: (width, height) of the result.
             target_size: what of `size` is kept: rows and columns at the end may be dropped.
+
+        Raises:
+            MediaError: colours are to be converted by a matrix that is not known.
         """
         self._source, self._target, self._color = source, target, color
         self._source_size, self._size, self._target_size = source_size, size, target_size
@@ -104,6 +121,9 @@ class PlaneConverter:
             self._inside = Coding(layout, matrix, "pc", "center")
         else:
             self._inside = source
+        if color == "rgb" or "rgb" in {source.layout.family, target.layout.family}:
+            require_matrix(self._inside)
+            require_matrix(target)
 
     def low(self, frame: Frame) -> Tensor:
         """What the network sees of a frame: `(C, H, W)`, float32, in 0..1."""

@@ -10,10 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional as F
 
+from upreel.core.files import PendingFile, failed
 from upreel.errors import OutputError
-from upreel.inference.planes import Coding, PlaneConverter
+from upreel.inference.planes import Coding, PlaneConverter, require_matrix
 from upreel.ops.resize import resize
 from upreel.video.frame import Frame, PixelLayout
+from upreel.video.geometry import sample_aspect_ratio, turned
+from upreel.video.probe import VideoInfo
 
 CROP = (480, 400)
 """Width and height of the part that is shown, in pixels of the result."""
@@ -28,8 +31,20 @@ LABEL_HEIGHT = 36
 class Preview:
     """Keeps one frame from the middle of a stream, and draws it."""
 
-    def __init__(self, frames: int | None) -> None:
-        """Expect `frames` frames; where the number is unknown, later and later ones are kept."""
+    def __init__(self, before: Coding, after: Coding, *, frames: int | None) -> None:
+        """Prepare for pairs of frames.
+
+        Args:
+            before: how the frames of the source are coded.
+            after: how the frames of the result are coded.
+            frames: how many to expect; where nobody knows, later and later ones are kept.
+
+        Raises:
+            MediaError: their colours cannot be turned into RGB.
+        """
+        for coding in (before, after):
+            require_matrix(coding)
+        self._codings = before, after
         self._wanted = frames // 2 if frames else None
         self._seen = 0
         self._pair: tuple[Frame, Frame] | None = None
@@ -41,18 +56,28 @@ class Preview:
             self._pair = before, after
         self._seen += 1
 
-    def draw(self, path: Path, before: Coding, after: Coding) -> Path:
-        """Write the picture as PNG: on the left the input by bicubic interpolation.
+    def draw(self, path: Path, video: VideoInfo, *, overwrite: bool) -> Path:
+        """Write the picture as PNG, as players show it: left the input, by bicubic interpolation.
+
+        Args:
+            path: of the picture.
+            video: the source: how players turn it, and the shape of its pixels.
+            overwrite: whether an existing file may be replaced.
 
         Raises:
-            OutputError: the file cannot be written.
+            UsageError: the file was made meanwhile.
+            OutputError: it cannot be written.
         """
         if self._pair is None:
             raise OutputError(f"there is no frame to draw in {path}")
         source, result = self._pair
         size = (result.width, result.height)
-        left = _to_rgb(source, before, size)
-        right = _to_rgb(result, after, size)
+        ratio = sample_aspect_ratio(video.sample_aspect_ratio, (source.width, source.height), size)
+        size = (max(1, round(size[0] * (ratio or 1))), size[1])
+        left, right = (
+            turned(_to_rgb(frame, coding, size), video.rotation, mirrored=video.mirrored)
+            for frame, coding in zip(self._pair, self._codings, strict=True)
+        )
         rows, columns = _most_detailed(right)
         tiles = [
             _draw(left[rows, columns], "before (bicubic)"),
@@ -60,9 +85,12 @@ class Preview:
         ]
         divider = np.full((tiles[0].shape[0], 4, 3), 255, np.uint8)
         picture = np.concatenate([tiles[0], divider, tiles[1]], axis=1)
-        if not cv2.imwrite(str(path), picture[..., ::-1]):
-            raise OutputError(f"cannot write the picture {path}: is its folder there and writable?")
-        return path
+        with PendingFile(path, overwrite=overwrite) as pending:
+            try:
+                pending.path.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
+            except OSError as error:
+                raise failed(path, error) from error
+            return pending.commit()
 
 
 def _to_rgb(frame: Frame, coding: Coding, size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -22,12 +22,16 @@ _LUMA = {
     "smpte240m": (0.212, 0.087),
     "bt2020nc": (0.2627, 0.0593),
 }
-MATRICES = tuple(_LUMA)
+# Cg and Co stand where the others have Cb and Cr.
+_YCGCO = ((0.25, 0.5, 0.25), (-0.25, 0.5, -0.25), (0.5, 0.0, -0.5))
+MATRICES = (*_LUMA, "ycgco")
 
 
 @cache
 def _to_ycbcr(matrix: str) -> Tensor:
     """Rows for Y in 0..1 and Cb, Cr in -0.5..0.5 from R, G, B in 0..1, float64."""
+    if matrix == "ycgco":
+        return torch.tensor(_YCGCO, dtype=torch.float64)
     kr, kb = _LUMA[matrix]
     luma = torch.tensor([kr, 1 - kr - kb, kb], dtype=torch.float64)
     blue = (torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64) - luma) / (2 * (1 - kb))

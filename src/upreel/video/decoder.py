@@ -13,6 +13,7 @@ import av
 import av.container
 
 from upreel.video.probe import limit_size, open_media, stream_duration
+from upreel.video.transparency import decoder_of, say_unread_layer
 
 Packet: TypeAlias = "av.Packet[av.stream.Stream]"
 
@@ -41,6 +42,7 @@ class Decoder:
         self._index = index
         self._start = start
         self._corrupt = 0
+        self._repaired = 0
         self._read_errors = 0
         self._began = False
         self._missing: str | None = None
@@ -51,6 +53,9 @@ class Decoder:
         found = []
         if self._corrupt:
             found.append(f"{self._corrupt} corrupt packet{'s' if self._corrupt > 1 else ''}")
+        if self._repaired:
+            plural = "s" if self._repaired > 1 else ""
+            found.append(f"{self._repaired} frame{plural} decoded with errors")
         if self._missing:
             found.append(self._missing)
         elif self._read_errors:
@@ -96,12 +101,14 @@ class Decoder:
     def _decoded(self, container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
         """Decode to the end of the file, over what cannot be decoded."""
         stream = self._stream(container)
-        stream.thread_type = "AUTO"
-        limit_size(stream.codec_context)
+        decoder = decoder_of(stream)
+        say_unread_layer(stream, decoder)
+        decoder.thread_type = "AUTO"
+        limit_size(decoder)
         resyncs = container.format.name.startswith("mpeg")
         clock = _Counter() if _counts_packets(container) else None
         extent = _Extent()
-        self._corrupt = self._read_errors = 0
+        self._corrupt = self._repaired = self._read_errors = 0
         self._began = False
         for packet in self._demuxed(container):
             is_video = packet.stream.index == self._index  # a packet that flushes has no index
@@ -115,7 +122,7 @@ class Decoder:
                 continue  # half a packet: a decoder would lose whole frames over it at the end
             if clock is not None:
                 clock.see(packet)
-            for frame in self._frames_of(packet):
+            for frame in self._frames_of(decoder, packet):
                 if clock is not None:
                     clock.set_pts(frame)
                 yield frame
@@ -131,16 +138,15 @@ class Decoder:
             else:
                 return
 
-    def _frames_of(self, packet: Packet) -> Iterator[av.VideoFrame]:
+    def _frames_of(self, decoder: av.VideoCodecContext, packet: Packet) -> Iterator[av.VideoFrame]:
         try:
-            frames = packet.decode()
+            frames = decoder.decode(packet)
         except av.FFmpegError:
             self._corrupt += self._began
             return
         for frame in frames:
-            if isinstance(frame, av.VideoFrame):
-                self._corrupt += frame.is_corrupt and self._began
-                yield frame
+            self._repaired += frame.is_corrupt and self._began
+            yield frame
 
     def _shortfall(
         self, container: av.container.InputContainer, stream: av.VideoStream, extent: _Extent

@@ -9,9 +9,11 @@ import av
 
 from upreel.errors import UsageError
 from upreel.video.encoding import Encoder, Plan
-from upreel.video.frame import ColorTags
+from upreel.video.frame import ColorTags, Frame
 from upreel.video.hdr import Hdr, Point
+from upreel.video.reader import DEFAULT_RATE
 
+_MAX_RATE = 960
 _SITINGS = ("left", "center", "topleft", "top", "bottomleft", "bottom")  # as the codecs count
 
 
@@ -75,6 +77,18 @@ def open_encoder(context: av.VideoCodecContext, chosen: Plan) -> None:
         ) from error
 
 
+def plausible_rate(said: Fraction | None, first: Frame) -> Fraction:
+    """Frames in a second, as encoders want to know; instants do not depend on it.
+
+    A header without a rate makes FFmpeg take the finest unit of time for one.
+    """
+    if said is not None and said <= _MAX_RATE:
+        return said
+    if first.duration and (rate := 1 / (first.duration * first.time_base)) <= _MAX_RATE:
+        return rate
+    return DEFAULT_RATE
+
+
 def keeps_aspect(chosen: Plan) -> bool:
     """Whether the sample aspect ratio can be said: by the codec, or by the container.
 
@@ -90,6 +104,11 @@ def keeps_aspect(chosen: Plan) -> bool:
 def keeps_hdr(encoder: Encoder) -> bool:
     """Whether HDR10 metadata can be given to an encoder."""
     return encoder.name in {"libx264", "libx265", "libsvtav1"}
+
+
+def keeps_captions(encoder: Encoder) -> bool:
+    """Whether closed captions can be given to an encoder."""
+    return encoder.name in {"libx264", "libx264rgb", "libx265"}
 
 
 def _private_parameters(

@@ -93,6 +93,7 @@ class Encoder:
         preset: the default.
         archival: made for editing and archives: keeps RGB, alpha and every bit, where the others
             turn RGB into 4:2:0 of at most 12 bits, which players show.
+        alpha: keeps transparency though it is not archival.
         options: more options that it always gets.
     """
 
@@ -101,6 +102,7 @@ class Encoder:
     preset_option: str = "preset"
     preset: str | None = None
     archival: bool = False
+    alpha: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -109,9 +111,16 @@ _ENCODERS = {
     for encoder in (
         Encoder("libx264", 18, preset="veryfast"),
         Encoder("libx264rgb", 18, preset="veryfast", archival=True),
-        Encoder("libx265", 20, preset="superfast"),
+        Encoder("libx265", 20, preset="superfast", options={"a53cc": "1"}),
         Encoder("libsvtav1", 24, preset="10"),
-        Encoder("libvpx-vp9", 24, "cpu-used", "5", options={"deadline": "good", "row-mt": "1"}),
+        Encoder(
+            "libvpx-vp9",
+            24,
+            "cpu-used",
+            "5",
+            alpha=True,
+            options={"deadline": "good", "row-mt": "1"},
+        ),
         Encoder("ffv1", archival=True, options={"level": "3", "slicecrc": "1"}),
         Encoder("prores_ks", archival=True),
         Encoder("utvideo", archival=True),
@@ -275,7 +284,11 @@ def _pixel_format(encoder: Encoder, asked: str | None, source: PixelLayout) -> s
         raise UsageError(f"The encoder {encoder.name} takes no frames from memory; name another.")
     wanted = source
     if not encoder.archival:
-        wanted = replace(wanted, alpha=False, bits=source.bits if source.bits <= 12 else 10)
+        wanted = replace(
+            wanted,
+            alpha=encoder.alpha and source.alpha,
+            bits=source.bits if source.bits <= 12 else 10,
+        )
         if source.family == "rgb":
             wanted = replace(wanted, family="yuv", subsample=(2, 2))
     return min(choices, key=lambda name: _loss(wanted, encodable(name)))

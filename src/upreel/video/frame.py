@@ -63,6 +63,7 @@ class Frame:
         time_base: seconds.
         duration: in units of `time_base`; `None` where the file does not say.
         cut: whether a new scene begins with this frame.
+        captions: closed captions that the file has with this frame.
     """
 
     planes: tuple[Plane, ...]
@@ -71,6 +72,7 @@ class Frame:
     time_base: Fraction
     duration: int | None = None
     cut: bool = False
+    captions: bytes | None = None
 
     @property
     def width(self) -> int:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from upreel.video.frame import PixelLayout, Plane
 
+Number = TypeVar("Number", bound=np.unsignedinteger)
 Size = tuple[int, int]
 """Width and height."""
+
+MAX_SIDE = 16384
+"""Frames wider or higher than this are neither read nor made."""
 
 
 def whole_chroma(size: Size, layout: PixelLayout) -> Size:
@@ -30,6 +38,22 @@ def crop(planes: tuple[Plane, ...], layout: PixelLayout, size: Size) -> tuple[Pl
         else plane[:height, :width]
         for index, plane in enumerate(planes)
     )
+
+
+def turned(picture: NDArray[Number], rotation: int, *, mirrored: bool) -> NDArray[Number]:
+    """A picture as players show it.
+
+    Args:
+        picture: rows and columns first.
+        rotation: degrees counterclockwise; what is no multiple of 90 becomes the nearest.
+        mirrored: whether the picture is put upside down before.
+    """
+    return np.rot90(np.flipud(picture) if mirrored else picture, round(rotation / 90))
+
+
+def shown_size(size: Size, rotation: int) -> Size:
+    """The size of a picture after it was turned."""
+    return size[::-1] if round(rotation / 90) % 2 else size
 
 
 def sample_aspect_ratio(ratio: Fraction | None, source: Size, target: Size) -> Fraction | None:

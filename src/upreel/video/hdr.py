@@ -1,4 +1,4 @@
-"""What a file says of the display it was mastered on (HDR10), read from side data of a frame."""
+"""What a file says of high dynamic range beside its colour tags, read from side data of a frame."""
 
 from __future__ import annotations
 
@@ -10,6 +10,12 @@ import av
 from av.sidedata.sidedata import Type
 
 from upreel.video.tags import side_data_of
+
+_DYNAMIC = {
+    Type.DYNAMIC_HDR_PLUS: "HDR10+",
+    Type.DYNAMIC_HDR_VIVID: "HDR Vivid",
+    Type.DOVI_RPU_BUFFER: "Dolby Vision",
+}
 
 Point = tuple[Fraction, Fraction]
 
@@ -37,6 +43,11 @@ class Hdr:
     max_luminance: Fraction | None = None
     max_cll: int | None = None
     max_fall: int | None = None
+
+
+def dynamic_hdr_of(frame: av.VideoFrame) -> tuple[str, ...]:
+    """The kinds of metadata in a frame that change from scene to scene, by their usual names."""
+    return tuple(name for kind, name in _DYNAMIC.items() if side_data_of(frame, kind) is not None)
 
 
 def hdr_of(frame: av.VideoFrame) -> Hdr | None:

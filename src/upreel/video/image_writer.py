@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import ExitStack
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -16,7 +17,9 @@ from numpy.typing import NDArray
 from upreel.core.files import PendingFile, PendingFolder, failed
 from upreel.errors import OutputError, UsageError
 from upreel.video.frame import ColorTags, Frame, PixelLayout
+from upreel.video.geometry import sample_aspect_ratio, shown_size, turned
 from upreel.video.images import SUFFIXES
+from upreel.video.left_out import LeftOut
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 from upreel.video.target import ImageTarget, image_names, names_like
@@ -80,7 +83,10 @@ class ImageWriter:
                 f"Images end in {', '.join(sorted(SUFFIXES))}, not in {self._extension!r}. "
                 f"Name the output accordingly."
             )
-        video = source.video
+        whole = source.start is None and source.end is None
+        if kind == "image" and whole and (source.frames or 1) > 1:
+            raise self._more_than_one()
+        self._video = video = source.video
         self.size = size
         self.layout = PixelLayout(
             "gray" if video.layout.family == "gray" else "rgb",
@@ -100,6 +106,11 @@ class ImageWriter:
         self._count = 0
         self._stack = ExitStack()
         self._warn_of_losses(source)
+        self._left_out = LeftOut(
+            source,
+            alpha=None if self.layout.alpha else f"{self._extension} has none; .png has",
+            captions="images hold none",
+        )
 
     def __enter__(self) -> Self:
         """Make the hidden file or folder.
@@ -126,17 +137,23 @@ class ImageWriter:
                 "%d other stream%s left out: images hold no sound and no subtitles.",
                 others, "s are" if others > 1 else " is",
             )  # fmt: skip
-        video = source.video
-        if video.rotation or video.mirrored:
-            log.warning("Players turn this video before they show it; images are as it is stored.")
-        if video.sample_aspect_ratio not in {None, 1}:
+
+        turn = ["mirrored"] if self._video.mirrored else []
+        turn += [f"turned by {self._video.rotation} degrees"] if self._video.rotation else []
+        if turn:
+            log.warning("Images are %s, as players show the video.", " and ".join(turn))
+        video = self._video
+        ratio = sample_aspect_ratio(
+            video.sample_aspect_ratio, (video.width, video.height), self.size
+        )
+        if ratio is not None and abs(ratio - 1) > Fraction(1, 50):
+            width, height = shown_size((round(self.size[0] * ratio), self.size[1]), video.rotation)
+            sideways = shown_size((0, 1), video.rotation) != (0, 1)
             log.warning(
-                "Pixels are %s as wide as high, which images cannot say: they will look too wide "
-                "or too narrow. Name a .mp4 file to keep it.",
-                video.sample_aspect_ratio,
-            )
-        if video.layout.alpha and not self.layout.alpha:
-            log.warning("Transparency is left out: %s holds none.", self._extension)
+                "Pixels of the video are %s as wide as high, which images cannot say: they look "
+                "too %s. --size %dx%d gives them their shape.",
+                ratio, "narrow" if (ratio > 1) != sideways else "wide", width, height,
+            )  # fmt: skip
 
     def write(self, frame: Frame) -> None:
         """Write a frame as the next image.
@@ -149,15 +166,13 @@ class ImageWriter:
             OutputError: the disk is full, or something else hinders writing.
         """
         if self._kind == "image" and self._count:
-            raise UsageError(
-                f"{self._target} is one image, but the input has more than one frame. Name a "
-                "folder, a pattern such as frames/%05d.png, or a video."
-            )
+            raise self._more_than_one()
         if frame.layout != self.layout or (frame.width, frame.height) != self.size:
             raise ValueError(
                 f"a frame of {self.size[0]}x{self.size[1]} and {self.layout} was expected, "
                 f"found {frame.width}x{frame.height} and {frame.layout}"
             )
+        self._left_out.look(frame)
         self._count += 1
         path = self._pending.path
         if self._kind != "image":
@@ -166,6 +181,12 @@ class ImageWriter:
             path.write_bytes(self._encoded(frame))
         except OSError as error:
             raise failed(self._target, error) from error
+
+    def _more_than_one(self) -> UsageError:
+        return UsageError(
+            f"{self._target} is one image, but the input has more than one frame. Name a "
+            "folder, a pattern such as frames/%05d.png, or a video."
+        )
 
     def finish(self, *, partial: bool = False) -> Path:
         """Give the images their names.
@@ -186,7 +207,10 @@ class ImageWriter:
     def _encoded(self, frame: Frame) -> bytes:
         order = (2, 1, 0, 3)[: len(frame.planes)] if self.layout.family == "rgb" else (0, 1)
         planes = [frame.planes[index] for index in order[: len(frame.planes)]]
-        pixels: NDArray[np.unsignedinteger] = np.stack(planes, axis=-1)
+        stacked: NDArray[np.unsignedinteger] = np.stack(planes, axis=-1)
+        pixels = np.ascontiguousarray(
+            turned(stacked, self._video.rotation, mirrored=self._video.mirrored)
+        )
         try:
             done, data = cv2.imencode(self._extension, pixels, _QUALITY.get(self._extension, []))
         except cv2.error as error:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
@@ -21,12 +21,11 @@ from upreel.video.pixels import canonical, frame_of, pixel_format_of, planes_of
 from upreel.video.probe import VideoInfo, describe_video, first_frame
 from upreel.video.tags import side_data_of
 
-log = logging.getLogger(__name__)
-
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 """Endings of the names of images, in lower case. GIFs are videos here."""
 
 _RANGES = {None: ColorRange.UNSPECIFIED, "tv": ColorRange.MPEG, "pc": ColorRange.JPEG}
+_NUMBERED = re.compile(r"(.*?)(\d+)(\D*)")
 _PRINTF = re.compile(r"%0?(\d*)d")
 
 
@@ -69,29 +68,36 @@ def find_images(source: str | Path) -> tuple[Path, ...]:
     if not images:
         endings = ", ".join(sorted(suffix[1:] for suffix in SUFFIXES))
         raise MediaError(f"{path}: no {wanted}; expected files that end in {endings}")
-    _warn_of_gaps(images)
     return tuple(images)
-
-
-def _warn_of_gaps(images: list[Path]) -> None:
-    """Say it if numbers are missing between images whose names differ by a number alone."""
-    names = [re.fullmatch(r"(.*?)(\d+)(\D*)", image.name) for image in images]
-    numbers = [int(name[2]) for name in names if name]
-    if len({(name[1], name[3]) for name in names if name}) != 1 or len(numbers) < len(images):
-        return
-    steps = [after - before for before, after in pairwise(numbers)]
-    gap = next((index for index, step in enumerate(steps) if step > min(steps)), None)
-    if gap is not None:
-        log.warning(
-            "Images are missing after %s (the next is %s): the video goes on without them.",
-            images[gap], images[gap + 1].name,
-        )  # fmt: skip
 
 
 def _natural(path: Path) -> tuple[tuple[int, int, str], ...]:
     """`frame2` before `frame10`."""
     parts = re.findall(r"\d+|\D+", path.name)
     return tuple((0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts)
+
+
+def missing_numbers(paths: Sequence[Path]) -> tuple[Path, int] | None:
+    """The first image that is missing among numbered ones, and how many are.
+
+    Args:
+        paths: in the order of `find_images`.
+
+    Returns:
+        `None` where none is missing, or where the names differ in more than their last number.
+    """
+    parsed = [_NUMBERED.fullmatch(path.name) for path in paths]
+    names = [(match[1], int(match[2]), match[3]) for match in parsed if match]
+    if len(names) < len(paths) or len({(before, after) for before, _, after in names}) != 1:
+        return None
+    numbers = [number for _, number, _ in names]
+    count = numbers[-1] - numbers[0] + 1 - len(numbers)
+    if count <= 0:
+        return None
+    first = next(one for one, other in pairwise(numbers) if other > one + 1)
+    before, _, after = names[0]
+    digits = len(parsed[0][2]) if parsed[0] else 0
+    return paths[0].with_name(f"{before}{first + 1:0{digits}d}{after}"), count
 
 
 class ImageReader:

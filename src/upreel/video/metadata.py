@@ -10,7 +10,7 @@ from av.stream import Disposition
 # What a muxer writes about its own work; it would be wrong of the new file.
 _OF_THE_FILE = re.compile(
     r"major_brand|minor_version|compatible_brands|encoder|encoded_by_muxer|duration|vendor_id|"
-    r"(_statistics|bps|number_of_|source_id)[\w-]*",
+    r"alpha_mode|(_statistics|bps|number_of_|source_id)[\w-]*",
     re.IGNORECASE,
 )
 _DEFAULT_HANDLERS = {"VideoHandler", "SoundHandler", "SubtitleHandler", "DataHandler"}

@@ -11,18 +11,17 @@ from typing import Literal, TypeAlias
 
 import av
 import av.container
+from av.format import Flags as FormatFlags
 from av.sidedata.sidedata import Type
 from av.stream import Disposition
 
 from upreel.errors import MediaError
-from upreel.video.extras import extras_of
 from upreel.video.frame import ColorTags, PixelLayout
-from upreel.video.hdr import Hdr, hdr_of
+from upreel.video.geometry import MAX_SIDE
+from upreel.video.hdr import Hdr, dynamic_hdr_of, hdr_of
 from upreel.video.pixels import canonical, layout_of
 from upreel.video.tags import color_tags_of, first_field_of, side_data_of
-
-MAX_SIDE = 16384
-"""Frames wider or higher than this are refused."""
+from upreel.video.transparency import decoder_of
 
 Kind = Literal["video", "audio", "subtitle", "data", "attachment", "cover", "unknown"]
 FieldOrder = Literal["progressive", "top", "bottom"]
@@ -97,7 +96,7 @@ class VideoInfo:
         duration: seconds.
         field_order: `top` or `bottom` (which field comes first) where interlaced.
         hdr: HDR10 metadata.
-        extras: what else the pictures come with, in words: it is not carried over.
+        dynamic_hdr: names of metadata that change from scene to scene (HDR10+, Dolby Vision).
     """
 
     index: int
@@ -118,7 +117,7 @@ class VideoInfo:
     duration: Fraction | None
     field_order: FieldOrder | None
     hdr: Hdr | None
-    extras: tuple[str, ...] = ()
+    dynamic_hdr: tuple[str, ...] = ()
 
     @property
     def interlaced(self) -> bool:
@@ -229,14 +228,15 @@ def first_frame(
         raise MediaError(
             f"{name} is {context.width}x{context.height}; at most {MAX_SIDE}x{MAX_SIDE} can be read"
         )
-    limit_size(context)
+    decoder = decoder_of(stream)
+    limit_size(decoder)
     reason = "it has no video packets"
     try:
         for packet in container.demux(stream):
             if packet.has_sidedata("encryption_info"):
                 raise MediaError(f"{name} is encrypted; upreel needs a file without DRM")
             try:
-                for frame in packet.decode():
+                for frame in decoder.decode(packet):
                     return frame
             except av.FFmpegError as error:
                 reason = _reason(error)
@@ -245,6 +245,11 @@ def first_frame(
     if context.width == 0:
         reason = f"the size of its frames is unknown or above {MAX_SIDE}x{MAX_SIDE}"
     raise MediaError(f"no picture in {name} can be decoded ({reason}); check that it is complete")
+
+
+def flags_of(container: str) -> FormatFlags:
+    """What FFmpeg says of a format, by the names that it gives it."""
+    return FormatFlags(av.ContainerFormat(container.split(",", maxsplit=1)[0], "r").flags)
 
 
 def _seconds(value: int | None, unit: Fraction | None) -> Fraction | None:
@@ -285,6 +290,10 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
     field_order = _FIELD_ORDERS.get(stream.codec_context.field_order)
     if frame.interlaced_frame:  # the frames know better than the header
         field_order = first_field_of(frame)
+    rate = average or stream.guessed_rate or base
+    clockless = FormatFlags.no_timestamps in flags_of(stream.container.format.name)
+    if clockless and frame.duration:  # what its header says, which FFmpeg goes by
+        rate = 1 / (frame.duration * time_base)
     first = frame.pts if frame.pts is not None else stream.start_time
     return VideoInfo(
         index=stream.index,
@@ -297,7 +306,7 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
         sample_aspect_ratio=ratio if ratio else None,
         rotation=frame.rotation,
         mirrored=_is_mirrored(frame),
-        frame_rate=average or stream.guessed_rate or base,
+        frame_rate=rate,
         variable_frame_rate=bool(average and base and abs(average / base - 1) > Fraction(1, 100)),
         time_base=time_base,
         frames=stream.frames or None,
@@ -305,7 +314,7 @@ def describe_video(stream: av.VideoStream, frame: av.VideoFrame) -> VideoInfo:
         duration=stream_duration(stream),
         field_order=field_order,
         hdr=hdr_of(frame),
-        extras=extras_of(stream, frame),
+        dynamic_hdr=dynamic_hdr_of(frame),
     )
 
 

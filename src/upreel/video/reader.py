@@ -11,15 +11,18 @@ from types import TracebackType
 from typing import Literal
 
 import av
+from av.format import Flags as FormatFlags
 from av.video.reformatter import VideoReformatter
 
 from upreel.errors import MediaError
+from upreel.video.captions import captions_of
 from upreel.video.decoder import Decoder
 from upreel.video.deinterlace import Deinterlace, deinterlaced
-from upreel.video.frame import Frame
-from upreel.video.images import ImageReader, find_images, is_image_source
+from upreel.video.frame import Frame, Plane
+from upreel.video.images import ImageReader, find_images, is_image_source, missing_numbers
 from upreel.video.pixels import canonical, layout_of, planes_of
-from upreel.video.probe import MediaInfo, VideoInfo, probe
+from upreel.video.probe import MediaInfo, VideoInfo, flags_of, probe
+from upreel.video.transparency import is_transparent
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +42,7 @@ class Reader:
         kind: what it is; an animated GIF is a `video`.
         video: the frames as they are delivered.
         media: the whole file; `None` for images.
+        transparent: whether a frame that has been read was not opaque everywhere.
         damage: one sentence on what is truncated or corrupt, as far as it has been read.
     """
 
@@ -75,6 +79,7 @@ class Reader:
         self._frame_rate = frame_rate
         self._decoder: Decoder | None = None
         self._images: ImageReader | None = None
+        self.transparent = False
 
     def __enter__(self) -> Reader:
         """Open the input.
@@ -84,6 +89,12 @@ class Reader:
         """
         if is_image_source(self._source):
             paths = find_images(self._source)
+            if missing := missing_numbers(paths):
+                path, count = missing
+                more = f", and {count - 1} more of {len(paths) + count}" if count > 1 else ""
+                log.warning(
+                    "%s is missing%s; the images before and after follow each other.", path, more
+                )
             self.kind = "image" if self.path.is_file() else "images"
             self._images = ImageReader(paths, self._frame_rate)
             self.video, self.media = self._images.video, None
@@ -95,9 +106,11 @@ class Reader:
             raise MediaError(f"{self.path} has no video stream (only {kinds}); give a video file")
         self.media = media
         self.video = media.video
-        if self.video.extras:
-            extras = ", ".join(self.video.extras)
-            log.warning("%s has %s: left out, FFmpeg cannot write it again.", self.path, extras)
+        if FormatFlags.no_timestamps in flags_of(media.container):
+            log.warning(
+                "%s has no clock: %.6g frames per second are assumed, as its header says or by "
+                "default.", self.path, float(self.video.frame_rate or DEFAULT_RATE),
+            )  # fmt: skip
         if self._deinterlace == "on" or (self._deinterlace == "auto" and self.video.interlaced):
             self.video = replace(self.video, field_order="progressive")
             log.info("%s is interlaced; every frame is rebuilt from its first field", self.path)
@@ -154,7 +167,12 @@ class Reader:
             if self._end is not None and instant >= self._end:
                 return
             if self._start is None or instant >= self._start:
-                yield Frame(images.read(index), video.layout, index, video.time_base, 1)
+                planes = images.read(index)
+                self._look(planes)
+                yield Frame(planes, video.layout, index, video.time_base, 1)
+
+    def _look(self, planes: tuple[Plane, ...]) -> None:
+        self.transparent = self.transparent or is_transparent(planes, self.video.layout)
 
     def _video_frames(self) -> Iterator[Frame]:
         assert self.media is not None and self.media.video is not None
@@ -194,7 +212,12 @@ class Reader:
         """A frame as others see it; it lasts until the following one."""
         pts = frame.pts or 0
         duration = following - pts if following is not None else frame.duration or None
-        return Frame(planes_of(frame), self.video.layout, pts, self.video.time_base, duration)
+        planes = planes_of(frame)
+        self._look(planes)
+        return Frame(
+            planes, self.video.layout, pts, self.video.time_base, duration,
+            captions=captions_of(frame),
+        )  # fmt: skip
 
 
 def _tick(video: VideoInfo) -> int:

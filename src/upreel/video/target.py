@@ -57,11 +57,15 @@ def check_place(path: Path, kind: ImageTarget | None, source: Path, *, overwrite
         overwrite: whether existing files may be replaced.
 
     Raises:
-        UsageError: it is the input, or exists.
+        UsageError: it is the input, exists, or is no name.
         OutputError: its folder does not exist or cannot be written to.
     """
-    if path.name == "-" or path.name.lower() in {*CONTAINERS, *SUFFIXES}:
-        raise UsageError(f"expected the name of a file or folder, found {path}; try out{path.name}")
+    endings = {*CONTAINERS, *SUFFIXES}
+    if path.name == "-" or (path.name.lower() in endings and not path.is_dir()):
+        raise UsageError(
+            f"expected a file or a folder as the output, found {path.name!r}, which is no name. "
+            "Name it such as out.mp4."
+        )
     if kind is None or kind == "image":
         _check_file(path, source, overwrite=overwrite)
         folder = path.absolute().parent

@@ -17,28 +17,31 @@ from av.format import Flags as FormatFlags
 
 from upreel.core.files import PendingFile, failed
 from upreel.errors import OutputError
+from upreel.video.captions import with_captions
 from upreel.video.carry import Carrier
 from upreel.video.encoder_settings import (
     encoder_options,
     keeps_aspect,
+    keeps_captions,
     keeps_hdr,
     open_encoder,
+    plausible_rate,
     try_encoder,
 )
 from upreel.video.encoding import Encoding, plan
 from upreel.video.frame import ColorTags, Frame, PixelLayout
 from upreel.video.geometry import crop, sample_aspect_ratio, whole_chroma
 from upreel.video.image_writer import ImageWriter
+from upreel.video.left_out import LeftOut
 from upreel.video.metadata import unusual_tags
 from upreel.video.output_colors import output_colors, tag
 from upreel.video.pixels import frame_of
+from upreel.video.probe import flags_of
 from upreel.video.reader import DEFAULT_RATE, Reader
 from upreel.video.routes import Cut, Packet, ticks
 from upreel.video.target import check_place, image_target
 
 log = logging.getLogger(__name__)
-
-_MAX_RATE = 960
 
 
 def check_target(
@@ -164,6 +167,14 @@ class Writer:
         self._count = 0
         self._durations: dict[int, int] = {}
         self._warn_of_losses()
+        name = self._plan.encoder.name
+        self._left_out = LeftOut(
+            source,
+            alpha=None if self.layout.alpha
+            else f"{self._plan.pixel_format} has none; a .webm with VP9 and --codec ffv1 have",
+            captions=None if keeps_captions(self._plan.encoder)
+            else f"the encoder {name} writes none; libx264 and libx265 do",
+        )  # fmt: skip
 
     def __enter__(self) -> Self:
         """Make the hidden file.
@@ -194,8 +205,6 @@ class Writer:
                 "%dx%d is made even, %dx%d, as %s wants it: the last column or row is left out.",
                 *self._asked, *self.size, self._plan.pixel_format,
             )  # fmt: skip
-        if video.layout.alpha and not self.layout.alpha:
-            log.warning("Transparency is left out: %s has none.", self._plan.pixel_format)
         if video.sample_aspect_ratio not in {None, 1} and not keeps_aspect(self._plan):
             log.warning(
                 "Pixels are %s as wide as high, which %s in a %s file cannot say: players will "
@@ -218,6 +227,7 @@ class Writer:
         Raises:
             OutputError: the disk is full, or something else hinders writing.
         """
+        self._left_out.look(frame)
         try:
             if self._out is None:
                 self._open(frame)
@@ -258,7 +268,7 @@ class Writer:
         self._time_base = container.time_base or first.time_base
         cut = self._cut(first)
         self._shift = cut.shift
-        self._rate = _plausible_rate(self._source.video.frame_rate, first)
+        self._rate = plausible_rate(self._source.video.frame_rate, first)
         media = self._source.media
         if media is not None:
             self._carrier = self._stack.enter_context(
@@ -313,9 +323,7 @@ class Writer:
         end = None if self._source.end is None else media.start + self._source.end
         if self._source.start is not None:
             return Cut(begin, end, begin)
-        if FormatFlags.ts_discont in FormatFlags(
-            av.ContainerFormat(media.container.split(",")[0]).flags
-        ):
+        if FormatFlags.ts_discont in flags_of(media.container):
             # The clocks of broadcasts start anywhere.
             return Cut(None, end, ticks(media.start, self._time_base) * self._time_base)
         return Cut(None, end)
@@ -357,6 +365,8 @@ class Writer:
                 f"a frame of {width}x{height} and {self.layout} was expected, "
                 f"found {frame.width}x{frame.height} and {frame.layout}"
             )
+        if frame.captions and keeps_captions(self._plan.encoder):
+            made = with_captions(made, frame.captions)
         begin = frame.pts * frame.time_base - self._shift
         pts = max(ticks(begin, self._time_base), self._last + 1)
         if frame.duration:
@@ -377,15 +387,3 @@ class Writer:
             if self._count <= 2 and self._plan.encoder.name == "libx265":
                 packet.dts = packet.pts  # which x265 leaves to chance for fewer than three frames
             self._out.mux(packet)
-
-
-def _plausible_rate(said: Fraction | None, first: Frame) -> Fraction:
-    """Frames in a second, as encoders want to know; instants do not depend on it.
-
-    A header without a rate makes FFmpeg take the finest unit of time for one.
-    """
-    if said is not None and said <= _MAX_RATE:
-        return said
-    if first.duration and (rate := 1 / (first.duration * first.time_base)) <= _MAX_RATE:
-        return rate
-    return DEFAULT_RATE
