@@ -28,6 +28,23 @@ def read_images(folder: Path) -> NDArray[np.uint8]:
     return stack[..., ::-1].transpose(0, 3, 1, 2).astype(np.uint8)
 
 
+def test_the_source_is_never_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clip = write_images(tmp_path / "high")
+    folder = str(tmp_path / "high")
+    assert main(["data", "degrade", folder, folder, "--overwrite"]) == 2
+    assert "upreel: " in capsys.readouterr().err
+    assert np.array_equal(read_images(tmp_path / "high"), clip)
+
+
+def test_images_of_a_longer_run_do_not_stay(tmp_path: Path) -> None:
+    write_images(tmp_path / "high")
+    low = tmp_path / "low"
+    assert main(["data", "degrade", str(tmp_path / "high"), str(low)]) == 0
+    (tmp_path / "high" / "2.png").unlink()
+    assert main(["data", "degrade", str(tmp_path / "high"), str(low), "--overwrite"]) == 0
+    assert len(list(low.iterdir())) == 2
+
+
 @pytest.mark.parametrize("chain", ["BD-DUF", "blur(sigma=1.2)+BI+noise+codec(crf=20)"])
 def test_a_folder_becomes_a_folder(
     tmp_path: Path, chain: str, capsys: pytest.CaptureFixture[str]
@@ -40,7 +57,7 @@ def test_a_folder_becomes_a_folder(
     assert np.array_equal(read_images(low), expected)
     again = ["data", "degrade", str(tmp_path / "high"), str(low), "--with", "area"]
     assert main(again) == 2
-    assert "exists already" in capsys.readouterr().err
+    assert "holds images named %06d.png already" in capsys.readouterr().err
     assert main([*again, "--overwrite"]) == 0
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,14 +25,6 @@ ADVERSARIAL = (
     'losses=[{name="charbonnier"}, {name="adversarial", weight=0.01}]',
     'discriminator={channels=4, layers=2, optimizer={name="adam", rate=1e-3, warm_up=0}}',
 )
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -37,12 +38,22 @@ def degrade(
 
     upreel data degrade clip.mp4 small --with BD-DUF
     """
+    from upreel.cli.progress import shown
     from upreel.data.degradations import parse_chain
     from upreel.evaluation.degrading import degrade_file
+    from upreel.inference.pipeline import Progress
 
-    count = degrade_file(
-        source, target, parse_chain(chain), scale=scale, seed=seed, overwrite=overwrite
-    )
+    steps, began = parse_chain(chain), time.monotonic()
+    with shown(f"{source.name} -> {target.name}") as progress:
+        count = degrade_file(
+            source,
+            target,
+            steps,
+            scale=scale,
+            seed=seed,
+            overwrite=overwrite,
+            progress=lambda done, total: progress(Progress(done, total, time.monotonic() - began)),
+        )
     typer.echo(f"{count} frames in {target}")
 
 

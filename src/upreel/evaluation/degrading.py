@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -14,13 +14,21 @@ from av.video.stream import VideoStream
 from upreel.core.files import PendingFile, PendingFolder, failed
 from upreel.data.clips import Clip
 from upreel.data.degradations import Chain, Codes, degrade_frames
-from upreel.errors import OutputError, UsageError
+from upreel.errors import UsageError
 from upreel.evaluation.pairs import read_rgb
 from upreel.video.reader import Reader
+from upreel.video.target import check_place, image_names, image_target, names_like
 
 
 def degrade_file(
-    source: Path, target: Path, chain: Chain, *, scale: int, seed: int = 0, overwrite: bool = False
+    source: Path,
+    target: Path,
+    chain: Chain,
+    *,
+    scale: int,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> int:
     """Degrade the frames of a video or folder as RGB; sound is left out.
 
@@ -29,29 +37,40 @@ def degrade_file(
 
     Args:
         source: a video or a folder of images.
-        target: a folder, for `00000001.png` and so on, or a `.mkv`, which becomes lossless FFV1.
+        target: a folder, for `000001.png` and so on, or a `.mkv`, which becomes lossless FFV1.
         chain: what happens to the frames.
         scale: how many times smaller they get.
         seed: what the draws depend on.
         overwrite: whether what is there may be replaced.
+        progress: is told how many frames are done, and of how many, if the source says that.
 
     Returns:
         The number of frames.
 
     Raises:
         MediaError: the source cannot be read.
-        UsageError: the target is of another kind, or exists.
+        UsageError: the target is of another kind, exists, or is the source.
         OutputError: the disk is full.
     """
-    if target.suffix.lower() not in ("", ".mkv"):
+    kind = image_target(target)
+    if kind != "folder" and target.suffix.lower() != ".mkv":
         raise UsageError(f"expected a folder or a .mkv file for the result, found {target}")
-    high = _whole_blocks(read_rgb(Clip(source.name, source)), scale)
-    low = degrade_frames(high, chain, scale=scale, key=str(seed))
-    if not target.suffix:
-        return _write_images(low, target, overwrite=overwrite)
+    check_place(target, kind, source, overwrite=overwrite)
     with Reader(source) as reader:
-        rate = reader.video.frame_rate
+        rate, total = reader.video.frame_rate, reader.frames
+    high = _whole_blocks(read_rgb(Clip(source.name, source)), scale)
+    low = _counted(degrade_frames(high, chain, scale=scale, key=str(seed)), total, progress)
+    if kind == "folder":
+        return _write_images(low, target, overwrite=overwrite)
     return _write_video(low, target, rate or Fraction(25), overwrite=overwrite)
+
+
+def _counted(
+    frames: Iterator[Codes], total: int | None, progress: Callable[[int, int | None], None]
+) -> Iterator[Codes]:
+    for done, frame in enumerate(frames, 1):
+        yield frame
+        progress(done, total)
 
 
 def _whole_blocks(frames: Iterator[Codes], scale: int) -> Iterator[Codes]:
@@ -64,11 +83,12 @@ def _whole_blocks(frames: Iterator[Codes], scale: int) -> Iterator[Codes]:
 
 def _write_images(frames: Iterator[Codes], target: Path, *, overwrite: bool) -> int:
     count = 0
-    with PendingFolder(target, overwrite=overwrite) as pending:
+    folder, names = image_names(target, "folder")
+    with PendingFolder(folder, overwrite=overwrite, replaces=names_like(names)) as pending:
         for count, frame in enumerate(frames, 1):
             _, coded = cv2.imencode(".png", frame[::-1].transpose(1, 2, 0))
             try:
-                (pending.path / f"{count:08d}.png").write_bytes(coded.tobytes())
+                (pending.path / (names % count)).write_bytes(coded.tobytes())
             except OSError as error:
                 raise failed(target, error) from error
         pending.commit()
@@ -80,7 +100,7 @@ def _write_video(frames: Iterator[Codes], target: Path, rate: Fraction, *, overw
         try:
             count = _encode(frames, pending.path, rate)
         except av.FFmpegError as error:
-            raise OutputError(f"Cannot write {target}: {error.strerror}.") from error
+            raise failed(target, error) from error
         pending.commit()
     return count
 

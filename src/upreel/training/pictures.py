@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from upreel.core.files import PendingFile
+from upreel.core.files import PendingFile, failed
 from upreel.data.clips import Clip
 from upreel.evaluation.colors import to_seen
 from upreel.evaluation.evaluate import run
@@ -58,7 +58,10 @@ def write_picture(rgb: Rgb, path: Path) -> None:
     """
     path.parent.mkdir(exist_ok=True)
     with PendingFile(path, overwrite=True) as pending:
-        cv2.imwrite(str(pending.path), rgb[..., ::-1])
+        try:
+            pending.path.write_bytes(cv2.imencode(".png", rgb[..., ::-1])[1].tobytes())
+        except OSError as error:
+            raise failed(path, error) from error
         pending.commit()
 
 

@@ -134,9 +134,7 @@ def _train(
             if run.step % _TELL_EVERY == 0 or run.step == recipe.steps:
                 each = (time.monotonic() - begun) / (run.step - first_step)
                 left = timedelta(seconds=round(each * (recipe.steps - run.step)))
-                progress(
-                    f"step {run.step}/{recipe.steps}, loss {255 * lost:.3f} levels, {left} left"
-                )
+                progress(f"step {run.step}/{recipe.steps}, loss {lost:.5f}, {left} left")
             if (
                 first
                 and held_out.clips
