@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tests.video.media import decoded, write_video
 from upreel.cli import main
 from upreel.data.degradations import degrade, parse_chain
+from upreel.video.reader import Reader
 
 
 def write_images(folder: Path, size: tuple[int, int] = (32, 48)) -> NDArray[np.uint8]:
@@ -76,6 +77,14 @@ def test_a_video_is_read(tmp_path: Path) -> None:
     source = write_video(tmp_path / "a.mp4", 4, size=(48, 32))
     assert main(["data", "degrade", str(source), str(tmp_path / "low"), "--scale", "2"]) == 0
     assert read_images(tmp_path / "low").shape == (4, 3, 16, 24)
+
+
+def test_frames_keep_their_instants(tmp_path: Path) -> None:
+    pts = [0, 512, 2048, 2560]
+    source, low = write_video(tmp_path / "a.mp4", 4, pts=pts), tmp_path / "low.mkv"
+    assert main(["data", "degrade", str(source), str(low), "--scale", "2"]) == 0
+    with Reader(low) as reader:
+        assert [frame.pts for frame in reader] == [pts * 1000 // 12800 for pts in pts]
 
 
 def test_what_cannot_be_gets_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

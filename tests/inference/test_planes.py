@@ -10,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 
 from upreel.errors import MediaError
-from upreel.inference.planes import Coding, PlaneConverter
+from upreel.inference.planes import PlaneConverter
 from upreel.models.bicubic import Bicubic
 from upreel.models.upscaler import Window
 from upreel.ops.color import rgb_to_ycbcr
+from upreel.video.coding import Coding
 from upreel.video.frame import ColorTags, Family, Frame, PixelLayout, Plane, Siting
 
 SIZE = (16, 12)

@@ -65,6 +65,7 @@ def train(
     """
     import torch
 
+    from upreel.training.ranks import is_first
     from upreel.training.recipe import read_recipe
     from upreel.training.trainer import train as fit
 
@@ -78,4 +79,5 @@ def train(
         resume=resume,
         progress=lambda line: typer.echo(line, err=True),
     )
-    typer.echo(str(weights))
+    if is_first():
+        typer.echo(str(weights))

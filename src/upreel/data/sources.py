@@ -9,8 +9,6 @@ from fractions import Fraction
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional as F
 
 from upreel.data.camera import FRAMES, SIZE, pan
 from upreel.data.clips import Clip, luma_of
@@ -18,11 +16,11 @@ from upreel.data.degradations import Codes
 from upreel.data.loader import Color
 from upreel.data.procedural import draw_frames, draw_scene
 from upreel.errors import MediaError
-from upreel.ops.color import MATRICES, rgb_to_ycbcr, ycbcr_to_rgb
+from upreel.ops.color import rgb_to_ycbcr
 from upreel.ops.flow import to_8_bits
 from upreel.ops.resize import imresize
-from upreel.video.frame import ColorTags, Frame
-from upreel.video.output_colors import output_colors
+from upreel.video.coding import rgb_by_tags
+from upreel.video.frame import Frame
 from upreel.video.reader import Reader
 
 
@@ -109,7 +107,7 @@ class FileSource:
         if self.color == "luma":
             picture = luma_of(frame, full=reader.video.colors.range == "pc")[None]
         else:
-            picture = _rgb(frame, output_colors(reader.video, frame.layout))
+            picture = rgb_by_tags(frame, reader.video)
         if self.clip.halve > 1:
             picture = imresize(picture, 1 / self.clip.halve)
         return to_8_bits(picture)
@@ -165,25 +163,3 @@ class ProceduralSource:
             return frames
         unit = torch.from_numpy(frames).float() / 255
         return to_8_bits(rgb_to_ycbcr(unit, "smpte170m", "tv", 8)[:, :1])
-
-
-def _rgb(frame: Frame, colors: ColorTags) -> Tensor:
-    """`(3, H, W)`, 0..1; chroma is interpolated."""
-    top = 2**frame.layout.bits - 1
-    planes = [torch.from_numpy(plane.astype(np.float32)) / top for plane in frame.planes]
-    if frame.layout.family == "rgb":
-        return torch.stack(planes[:3])
-    luma = planes[0]
-    if len(planes) < 3:
-        middle = torch.full_like(luma, 2 ** (frame.layout.bits - 1) / top)
-        chroma = [middle, middle]
-    else:
-        size = list(luma.shape)
-        chroma = [
-            F.interpolate(plane[None, None], size, mode="bilinear", align_corners=False)[0, 0]
-            for plane in planes[1:3]
-        ]
-    matrix = colors.matrix if colors.matrix in MATRICES else "bt709"
-    ycbcr = torch.stack([luma, *chroma])
-    rgb = ycbcr_to_rgb(ycbcr, matrix, colors.range or "tv", frame.layout.bits)
-    return rgb.clamp(0, 1)

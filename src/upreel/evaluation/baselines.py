@@ -11,12 +11,12 @@ from upreel.models.weights import load, names
 def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
     """Bicubic, the same moved to where the samples lie, and the best linear filter if one ships.
 
-    None where frames have to be made between those that are given: no filter does that.
+    The second only where a degradation puts samples elsewhere than bicubic expects them. None
+    where frames have to be made between those that are given: no filter does that.
     """
     if protocol.rate != 1:
         return {}
-    bicubic = Bicubic(protocol.scale)
-    found: dict[str, Upscaler] = {"bicubic": bicubic, "bicubic aligned": bicubic}
+    found: dict[str, Upscaler] = {"bicubic": Bicubic(protocol.scale)}
     if protocol.phase:
         found["bicubic aligned"] = Bicubic(protocol.scale, phase=protocol.phase)
     if protocol.scale in names().get(linear_name(protocol), ()):

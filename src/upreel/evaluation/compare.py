@@ -20,9 +20,10 @@ from upreel.evaluation.html.page import render, write
 from upreel.evaluation.html.pictures import Gallery, Rgb
 from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.evaluation.results import versions
-from upreel.inference.planes import Coding, PlaneConverter
+from upreel.inference.planes import PlaneConverter
 from upreel.metrics import psnr, ssim
 from upreel.metrics.colors import to_luma
+from upreel.video.coding import Coding
 from upreel.video.frame import Frame
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import DEFAULT_RATE, Reader

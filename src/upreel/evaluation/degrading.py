@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,10 +13,10 @@ import numpy as np
 from av.video.stream import VideoStream
 
 from upreel.core.files import PendingFile, PendingFolder, failed
-from upreel.data.clips import Clip
-from upreel.data.degradations import Chain, Codes, degrade_frames
+from upreel.data.degradations import Chain, Codes, degrade_frames, to_codes
 from upreel.errors import UsageError
-from upreel.evaluation.pairs import read_rgb
+from upreel.video.coding import rgb_by_tags
+from upreel.video.probe import VideoInfo
 from upreel.video.reader import Reader
 from upreel.video.target import check_place, image_names, image_target, names_like
 
@@ -57,12 +58,24 @@ def degrade_file(
         raise UsageError(f"expected a folder or a .mkv file for the result, found {target}")
     check_place(target, kind, source, overwrite=overwrite)
     with Reader(source) as reader:
-        rate, total = reader.video.frame_rate, reader.frames
-    high = _whole_blocks(read_rgb(Clip(source.name, source)), scale)
-    low = _counted(degrade_frames(high, chain, scale=scale, key=str(seed)), total, progress)
-    if kind == "folder":
-        return _write_images(low, target, overwrite=overwrite)
-    return _write_video(low, target, rate or Fraction(25), overwrite=overwrite)
+        instants: deque[Fraction] = deque()
+        high = _read(reader, scale, instants)
+        low = degrade_frames(high, chain, scale=scale, key=str(seed))
+        counted = _counted(low, reader.frames, progress)
+        if kind == "folder":
+            return _write_images(counted, target, overwrite=overwrite)
+        return _write_video(counted, instants, reader.video, target, overwrite=overwrite)
+
+
+def _read(reader: Reader, scale: int, instants: deque[Fraction]) -> Iterator[Codes]:
+    """Frames as R'G'B' of 8 bits, cut to whole blocks, while the instant of each is put aside."""
+    for frame in reader:
+        instants.append(frame.pts * frame.time_base)
+        codes = to_codes(rgb_by_tags(frame, reader.video) * 255)
+        height, width = (side // scale * scale for side in codes.shape[-2:])
+        if not (height and width):
+            raise UsageError(f"expected frames of at least {scale}x{scale}, found {codes.shape}")
+        yield codes[:, :height, :width]
 
 
 def _counted(
@@ -71,14 +84,6 @@ def _counted(
     for done, frame in enumerate(frames, 1):
         yield frame
         progress(done, total)
-
-
-def _whole_blocks(frames: Iterator[Codes], scale: int) -> Iterator[Codes]:
-    for frame in frames:
-        height, width = (side // scale * scale for side in frame.shape[-2:])
-        if not (height and width):
-            raise UsageError(f"expected frames of at least {scale}x{scale}, found {frame.shape}")
-        yield frame[:, :height, :width]
 
 
 def _write_images(frames: Iterator[Codes], target: Path, *, overwrite: bool) -> int:
@@ -95,28 +100,40 @@ def _write_images(frames: Iterator[Codes], target: Path, *, overwrite: bool) -> 
     return count
 
 
-def _write_video(frames: Iterator[Codes], target: Path, rate: Fraction, *, overwrite: bool) -> int:
+def _write_video(
+    frames: Iterator[Codes],
+    instants: deque[Fraction],
+    video: VideoInfo,
+    target: Path,
+    *,
+    overwrite: bool,
+) -> int:
     with PendingFile(target, overwrite=overwrite) as pending:
         try:
-            count = _encode(frames, pending.path, rate)
+            count = _encode(frames, instants, video, pending.path)
         except av.FFmpegError as error:
             raise failed(target, error) from error
         pending.commit()
     return count
 
 
-def _encode(frames: Iterator[Codes], path: Path, rate: Fraction) -> int:
+def _encode(
+    frames: Iterator[Codes], instants: deque[Fraction], video: VideoInfo, path: Path
+) -> int:
+    """Lossless, each frame at its instant."""
     count = 0
     with av.open(str(path), "w", format="matroska") as output:
-        stream = output.add_stream("ffv1", rate=rate)
+        stream = output.add_stream("ffv1", rate=video.frame_rate or 25)
         assert isinstance(stream, VideoStream)  # the name of a video encoder gives nothing else
         stream.pix_fmt = "bgr0"
+        stream.codec_context.time_base = video.time_base
         for count, frame in enumerate(frames, 1):
             if count == 1:
                 stream.height, stream.width = frame.shape[-2:]
             rgb = np.ascontiguousarray(frame.transpose(1, 2, 0))
             picture = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format="bgr0")
-            picture.pts = count - 1
+            picture.time_base = video.time_base
+            picture.pts = int(instants.popleft() / video.time_base)
             output.mux(stream.encode(picture))
         output.mux(stream.encode(None))
     return count

@@ -16,9 +16,8 @@ from upreel.data.clips import Clip, draw_procedural, read_luma
 from upreel.data.degradations import CHAINS, Codes, degrade, to_codes
 from upreel.errors import MediaError
 from upreel.evaluation.protocols import Protocol
-from upreel.inference.planes import Coding, PlaneConverter
 from upreel.ops.resize import imresize
-from upreel.video.output_colors import output_colors
+from upreel.video.coding import rgb_by_tags
 from upreel.video.reader import Reader
 
 
@@ -100,16 +99,8 @@ def read_rgb(clip: Clip) -> Iterator[Codes]:
         yield from draw_procedural(clip.procedural)
         return
     with Reader(clip.path) as reader:
-        converter: PlaneConverter | None = None
         for frame in reader:
-            height, width = frame.planes[0].shape
-            if converter is None:
-                coding = Coding.of(frame.layout, output_colors(reader.video, frame.layout))
-                size = (width, height)
-                converter = PlaneConverter(
-                    coding, coding, color="rgb", source_size=size, size=size, target_size=size
-                )
-            rgb = converter.low(frame)
+            rgb = rgb_by_tags(frame, reader.video)
             reduced = imresize(rgb, 1 / clip.halve) if clip.halve > 1 else rgb
             yield to_codes(reduced * 255)
 

@@ -18,12 +18,13 @@ from upreel.inference.cores import encoder_threads, one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
 from upreel.inference.loop import enlarge
-from upreel.inference.planes import Coding, PlaneConverter
+from upreel.inference.planes import PlaneConverter
 from upreel.inference.precision import Precision, choose_device, choose_precision
 from upreel.inference.preview import Preview
 from upreel.inference.stages import Stage, Stages
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import load, scales_of
+from upreel.video.coding import Coding
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame

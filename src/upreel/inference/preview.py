@@ -12,8 +12,9 @@ from torch.nn import functional as F
 
 from upreel.core.files import PendingFile, failed
 from upreel.errors import OutputError
-from upreel.inference.planes import Coding, PlaneConverter, require_matrix
+from upreel.inference.planes import PlaneConverter
 from upreel.ops.resize import resize
+from upreel.video.coding import Coding, require_matrix
 from upreel.video.frame import Frame, PixelLayout
 from upreel.video.geometry import sample_aspect_ratio, turned
 from upreel.video.probe import VideoInfo

@@ -67,6 +67,11 @@ def join() -> Iterator[Ranks]:
         dist.destroy_process_group()
 
 
+def is_first() -> bool:
+    """Whether this process speaks for all that `torchrun` started, or was not started by it."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def split(batch: Batch, parts: int, what: str) -> list[Batch]:
     """Cut a batch into parts of one size.
 
