@@ -9,6 +9,7 @@ from upreel.errors import UsageError, WeightsError
 from upreel.metrics.fidelity import psnr, ssim
 from upreel.metrics.metric import FrameMetric, Mean, Metric, Score, Seen, Sums
 from upreel.metrics.motion import Motion, farneback
+from upreel.metrics.niqe import niqe
 from upreel.metrics.temporal import (
     flicker,
     motion_distance,
@@ -61,13 +62,6 @@ def _dists() -> Score:
     return Dists.load().score
 
 
-def _niqe() -> Score:
-    raise WeightsError(
-        "NIQE compares with a model of natural pictures, and none has been fitted on pictures "
-        "under a free licence so far; choose another metric"
-    )
-
-
 METRICS: dict[str, Listed] = {
     "psnr": Listed(True, lambda: lambda seen: psnr(*seen.both)),
     "ssim": Listed(True, lambda: lambda seen: ssim(*seen.both)),
@@ -80,7 +74,7 @@ METRICS: dict[str, Listed] = {
     "lpips-vgg": Listed(False, _lpips_vgg),
     "tlp": Listed(False, _tlp),
     "dists": Listed(False, _dists),
-    "niqe": Listed(False, _niqe),
+    "niqe": Listed(False, lambda: niqe),
     "vmaf": Listed(True, Vmaf.find),
 }
 """Every metric by its name."""
