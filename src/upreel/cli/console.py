@@ -11,10 +11,17 @@ import typer
 
 
 class _StderrHandler(logging.Handler):
-    """Writes to whatever stderr is at that moment: a progress bar may have put itself before it."""
+    """Writes each message once, to what stderr is then: a progress bar may stand before it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: set[str] = set()
 
     def emit(self, record: logging.LogRecord) -> None:
-        say(self.format(record))
+        message = self.format(record)
+        if message not in self._said:  # training reads the same odd file again and again
+            self._said.add(message)
+            say(message)
 
 
 def say(message: str) -> None:
@@ -45,8 +52,9 @@ def set_up_logging() -> None:
     """Send Upreel's warnings, and with `-v` its information, to stderr; Python's own need `-v`."""
     logging.captureWarnings(True)
     root = logging.getLogger()
-    if not any(isinstance(handler, _StderrHandler) for handler in root.handlers):
-        root.addHandler(_StderrHandler())
+    for handler in [each for each in root.handlers if isinstance(each, _StderrHandler)]:
+        root.removeHandler(handler)
+    root.addHandler(_StderrHandler())
     set_verbose(False)
 
 
