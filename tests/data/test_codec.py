@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -54,6 +57,17 @@ def test_bits_do_not_depend_on_instructions(codec: Codec, monkeypatch: pytest.Mo
     ((key, said),) = PARAMETERS[codec].items()
     monkeypatch.setitem(PARAMETERS, codec, {key: f"{said}:asm=0"})
     assert np.array_equal(through_codec(clip, CodecSettings(codec)), expected)
+
+
+def test_small_frames_do_not_crash_the_encoder() -> None:
+    code = (
+        "import numpy as np; from upreel.data.codec import *; r = np.random.default_rng(0)\n"
+        "for k in range(12):\n"
+        "    size = (40, 40) if k < 6 else (48, 96)\n"
+        "    noise = r.integers(0, 255, (16, 1, *size), dtype=np.uint8)\n"
+        "    through_codec(noise, CodecSettings('h265', 18 + k, 'veryfast'))"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # a crash would end these tests
 
 
 def test_colours_come_back() -> None:

@@ -41,6 +41,13 @@ def test_hdr10_in_the_words_of_each_encoder() -> None:
     )
 
 
+def test_small_frames_are_encoded_without_what_crashes() -> None:
+    chosen = plan(".mkv", Encoding("hevc"), YUV10)
+    for size, said in (((62, 200), True), ((200, 48), True), ((64, 64), False)):
+        found = encoder_options(chosen, None, ColorTags(), size)["x265-params"]
+        assert ("cutree=0" in found) is said
+
+
 def test_half_of_hdr10_is_given_as_it_is() -> None:
     light = Hdr(max_cll=500, max_fall=100)
     assert options("h264", light)["x264-params"] == "cll=500,100"

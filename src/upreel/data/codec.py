@@ -20,9 +20,10 @@ PARAMETERS: dict[Codec, dict[str, str]] = {
     # Macroblock-tree rate control gives other bits from one call to the next where x264 uses
     # AVX-512; other decisions depend on what the processor can do, unless they are told not to.
     "h264": {"x264-params": "mbtree=0:cpu-independent=1"},
-    "h265": {"x265-params": "pools=none:frame-threads=1:log-level=none"},
+    # x265's coding-unit tree writes beyond its memory where frames are small, such as 48x48.
+    "h265": {"x265-params": "pools=none:frame-threads=1:cutree=0:log-level=none"},
 }
-"""What makes the encoders give the same bits each time, as does one thread."""
+"""What makes the encoders give the same bits each time, as does one thread, and not crash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +52,8 @@ def through_codec(
         clip: `(T, C, H, W)`, 8 bits: luma, which gets grey chroma, or RGB, which is converted by
             BT.601; odd sizes are extended by their last row and column.
         settings: `CodecSettings()` if not given. The same clip and settings give the same bits
-            each time. x264 works without macroblock-tree rate control (`mbtree`), else it would
-            not.
+            each time. x264 works without macroblock-tree rate control (`mbtree`), x265 without its
+            like (`cutree`), else they would not.
 
     Returns:
         `(T, C, H, W)`, 8 bits, in display order.

@@ -124,7 +124,9 @@ def _private_parameters(
             light, display = ("max-cll", "master-display")
             parameters["log-level"] = "error"
             if min(size) < 32:  # the smallest block of x265 is larger than such a frame
-                parameters |= {"ctu": "16"}
+                parameters["ctu"] = "16"
+            if min(size) < 64:  # there, x265's coding-unit tree writes beyond its memory
+                parameters["cutree"] = "0"
         if hdr is not None and hdr.max_cll is not None:
             parameters[light] = f"{hdr.max_cll},{hdr.max_fall}"
         if hdr is not None and (mastering := _mastering(hdr, 50_000, 10_000)):
