@@ -98,6 +98,11 @@ def test_two_models_stand_in_one_csv(capsys: pytest.CaptureFixture[str]) -> None
     ]
 
 
+def test_one_format_at_a_time(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["eval", "--model", "bicubic", "--data", "clips", "--json", "--csv"]) == 2
+    assert "expected one of --json and --csv" in capsys.readouterr().err
+
+
 def test_html_is_written_beside_the_table(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

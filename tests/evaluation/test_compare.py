@@ -157,6 +157,18 @@ def test_names_that_are_html_are_text(tmp_path: Path) -> None:
     assert not {"marquee", "b", "onerror"} & set(Tags(page).found)
 
 
+def test_a_video_is_never_replaced_by_a_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    video = str(write(tmp_path / "a.mkv", [0.0, 0.1]))
+    before = Path(video).read_bytes()
+    assert main(["compare", video, video, "--out", video]) == 2
+    assert "expected a name that ends in .html for the report" in capsys.readouterr().err
+    assert main(["eval", "--model", "bicubic", "--data", "x", "--html", video]) == 2
+    assert main(["bench", "--models", "bicubic", "--html", video]) == 2
+    assert Path(video).read_bytes() == before
+
+
 def test_the_command_prints_scores_and_names_the_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,8 +16,16 @@ import upreel.evaluation.evaluate
 import upreel.metrics.motion
 from upreel.data.clips import Clip, find_clips
 from upreel.data.datasets.index import Entry, Index, Part, write_index
+from upreel.data.datasets.layouts import REDS4
 from upreel.errors import UsageError
-from upreel.evaluation.evaluate import check_fit, evaluate, find_metrics, score, score_clip
+from upreel.evaluation.evaluate import (
+    check_fit,
+    evaluate,
+    find_metrics,
+    find_scored,
+    score,
+    score_clip,
+)
 from upreel.evaluation.pairs import Pair, read_pair
 from upreel.evaluation.protocols import Protocol, find_protocol
 from upreel.evaluation.report import ClipScore
@@ -239,10 +247,36 @@ def test_a_run_that_broke_off_goes_on_with_its_clip(
 def test_luma_and_rgb_networks_stand_in_one_table(tmp_path: Path, protocol: str) -> None:
     data = write_clips(tmp_path, "a")
     compact = Compact(4, color="rgb", channels=4, layers=1)
-    report = evaluate({"compact": compact}, find_protocol(protocol), data)
+    report = evaluate({"compact": compact}, find_protocol(protocol), data, clips=find_clips(data))
     assert report.rows[0].name == "bicubic"
     assert 0 < report["compact"].psnr < 40
     assert "BasicVSR++" in [entry.method for entry in report.published]
+
+
+def test_reds4_is_scored_and_nothing_else(tmp_path: Path) -> None:
+    names = ("000", "001", "011", "015", "020", "val")
+    data = write_clips(tmp_path, *names)
+    protocol = find_protocol("reds4-bi-rgb")
+    with pytest.raises(UsageError, match="expected the clips 000, 011, 015, 020 for reds4-bi-rgb"):
+        find_scored(data, protocol)
+    parts: dict[str, Part] = dict.fromkeys(REDS4, "test")
+    parts |= {"001": "train", "val": "val"}
+    entries = [Entry(f"train-{name}", name, parts[name], "") for name in names]
+    write_index(data, Index("reds", "CC BY 4.0", "its page", tuple(entries)))
+    assert [clip.path.name for clip in find_scored(data, protocol)] == list(REDS4)
+    assert [clip.path.name for clip in find_scored(data, PROTOCOL)] == ["val"]
+
+
+def test_groups_of_clips_are_scored_apart(tmp_path: Path) -> None:
+    data = write_clips(tmp_path, "a", "b", "c")
+    groups = {"a": "fast", "b": "slow", "c": "fast"}
+    entries = tuple(Entry(name, name, "test", group) for name, group in groups.items())
+    write_index(data, Index("vimeo90k", "none", "its page", entries))
+    report = score({"filter": Bicubic(4)}, find_protocol("vid4-bi-y"), data)
+    assert report.parts == ("fast", "slow")
+    a, b, c = (clip.mean("psnr") for clip in report["filter"].clips)
+    assert report["filter"].mean("psnr", "fast") == pytest.approx((a + c) / 2)
+    assert report["filter"].mean("psnr", "slow") == b
 
 
 def test_a_metric_without_weights_is_left_out_and_the_reason_told(

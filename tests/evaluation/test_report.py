@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from upreel.errors import MediaError, UsageError
+from upreel.evaluation.html import render
 from upreel.evaluation.report import ClipScore, Published, Report, Row
 
 
@@ -36,6 +37,24 @@ def test_means_are_over_frames_then_clips() -> None:
     assert row.means == {"psnr": 30.0, "tof": 1.0}
     assert row.milliseconds == 50
     assert row.memory == 2**20
+
+
+def test_given_and_new_frames_are_scored_apart() -> None:
+    made = ClipScore("a", (0, 1, 2, 3), {"psnr": (40.0, 20.0, 50.0, 30.0), "tof": (3.0, 4.0, 6.0)})
+    report = Report("stvsr-vid4", 4, "how", (Row("it", (made,)),), rate=2)
+    assert report.parts == ("given", "new")
+    row = report["it"]
+    assert [row.mean("psnr", part) for part in ("", "given", "new")] == [35, 45, 25]
+    assert [row.mean("tof", part) for part in ("given", "new")] == [4, 4.5]  # none for the first
+    with (console := Console(width=80)).capture() as capture:
+        console.print(report.to_table())
+    assert "45.00" in capture.get()
+    assert "new" in render(report)
+
+
+def test_the_leader_has_the_highest_psnr() -> None:
+    assert REPORT.leader.name == "swift"
+    assert FINITE.leader.name == "x"
 
 
 def test_a_metric_without_values_has_no_mean() -> None:

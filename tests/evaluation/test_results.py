@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
 import torch
 
 from upreel.data.clips import Clip
@@ -59,13 +60,32 @@ def test_what_is_no_module_is_not_known() -> None:
     assert fingerprint(Other()) == ""
 
 
-def test_a_clip_is_known_by_names_sizes_and_times(tmp_path: Path) -> None:
+def test_a_clip_is_known_by_the_content_of_its_files(tmp_path: Path) -> None:
     file = tmp_path / "0.png"
     file.write_bytes(b"12")
     clip = Clip("a", tmp_path)
-    marks = {clip_fingerprint(clip), clip_fingerprint(Clip("a", tmp_path, halve=2))}
+    mark = clip_fingerprint(clip)
+    os.utime(file, ns=(1, 1))
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / "0.png").write_bytes(b"12")
+    assert clip_fingerprint(clip) == clip_fingerprint(Clip("a", tmp_path / "copy")) == mark
+    marks = {mark, clip_fingerprint(Clip("a", tmp_path, halve=2))}
+    file.write_bytes(b"13")
     os.utime(file, ns=(1, 1))
     marks.add(clip_fingerprint(clip))
     file.rename(tmp_path / "1.png")
     marks.add(clip_fingerprint(clip))
     assert len(marks) == 4
+
+
+def test_other_weights_of_a_perceptual_metric_give_other_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPREEL_CACHE", str(tmp_path / "weights"))
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "alexnet.pth").write_bytes(b"1")
+    results = Results(tmp_path / "results")
+    results.keep("model", "clip", PROTOCOL, SCORE)
+    assert results.find("model", "clip", PROTOCOL) == SCORE
+    (tmp_path / "weights" / "alexnet.pth").write_bytes(b"22")
+    assert results.find("model", "clip", PROTOCOL) is None

@@ -51,9 +51,11 @@ def bench(
     from upreel.evaluation import pareto
     from upreel.evaluation.bench import bench as measure
     from upreel.evaluation.bench import default_cases, to_json, to_table
-    from upreel.evaluation.html import write
+    from upreel.evaluation.html import check_target, write
     from upreel.evaluation.quality import place
 
+    if html is not None:
+        check_target(html)
     with as_file(files("upreel") / "sample" / "sample.mp4") as sample:
         if models is not None:
             points, title = place(

@@ -64,11 +64,17 @@ def evaluate(
     """
     from rich.console import Console
 
+    from upreel.errors import UsageError
     from upreel.evaluation.evaluate import evaluate as score
+    from upreel.evaluation.html import check_target
     from upreel.evaluation.protocols import find_protocol
     from upreel.evaluation.results import Results
     from upreel.models.weights import load
 
+    if as_json and as_csv:
+        raise UsageError("expected one of --json and --csv, found both; keep one")
+    if html is not None:
+        check_target(html)
     found = find_protocol(protocol, scale)
     if metrics is not None:
         found = found.measuring(name.strip() for name in metrics.split(","))

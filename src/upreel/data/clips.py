@@ -47,6 +47,7 @@ class Clip:
         credit: licence and source.
         still: whether it is a photograph, over which a camera is to move.
         procedural: its number among the clips that need no file, see `data.procedural`.
+        group: what it is scored with apart from others, such as `fast`; empty for none.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Clip:
     credit: str = "unknown"
     still: bool = False
     procedural: int | None = None
+    group: str = ""
 
 
 def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> list[Clip]:
@@ -76,10 +78,15 @@ def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> lis
             Clip(f"procedural-{number}", data, credit="Upreel, CC0", procedural=number)
             for number in _PROCEDURAL[split]
         ]
-    elif (data / index.NAME).is_file():
+    elif is_indexed(data):
         read = index.read_index(data)
         clips = [
-            Clip(entry.name, data / entry.path, credit=f"{read.licence}, {read.page}")
+            Clip(
+                entry.name,
+                data / entry.path,
+                credit=f"{read.licence}, {read.page}",
+                group=entry.group,
+            )
             for entry in index.select(read.clips, split)
         ]
     elif (data / INDEX).is_file():
@@ -103,6 +110,11 @@ def has_splits(data: Path) -> bool:
         or any((data / name).is_file() for name in (INDEX, index.NAME))
         or all((data / name).is_dir() for name in ("train", "val"))
     )
+
+
+def is_indexed(data: Path) -> bool:
+    """Whether `upreel data prepare` has been here."""
+    return (data / index.NAME).is_file()
 
 
 def _read_index(data: Path, split: Split, *, stills: bool) -> Iterator[Clip]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from upreel.errors import MediaError, UsageError
 from upreel.evaluation.html.exhibits import to_rgb
-from upreel.evaluation.html.page import render, write
+from upreel.evaluation.html.page import check_target, render, write
 from upreel.evaluation.html.pictures import Gallery, Rgb
 from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.evaluation.results import versions
@@ -133,12 +133,13 @@ def compare(
             began before them.
 
     Raises:
-        UsageError: the offset is not a finite number.
+        UsageError: the offset is not a finite number, or the target is no name of a page.
         MediaError: a video cannot be read, or no frames belong together.
         OutputError: the report cannot be written.
     """
     if not math.isfinite(offset):
         raise UsageError(f"expected a number of seconds as the offset, found {offset}")
+    check_target(target)
     began = time.perf_counter()
     tracks = _open(first, second, reference, Fraction(offset))
     leader = tracks[-1] if reference else tracks[0]

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from upreel.data.clips import Clip, find_clips
+from upreel.data.clips import Clip, find_clips, is_indexed
 from upreel.errors import UsageError
 from upreel.evaluation.baselines import find_baselines
 from upreel.evaluation.colors import from_seen, to_scored, to_seen
-from upreel.evaluation.memory import read_peak, reset_peak
+from upreel.evaluation.memory import read_growth, reset_peak
 from upreel.evaluation.pairs import Pair, read_pair
-from upreel.evaluation.protocols import Protocol
+from upreel.evaluation.protocols import ANY, Protocol
 from upreel.evaluation.published import find_published
 from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.evaluation.results import Results, clip_fingerprint, fingerprint, versions
@@ -73,10 +73,10 @@ def score(
         check_fit(name, upscaler, protocol)
     marks = {name: fingerprint(upscaler) for name, upscaler in upscalers.items()}
     rows: dict[str, list[ClipScore]] = {name: [] for name in upscalers}
-    for clip in find_clips(data) if clips is None else clips:
+    for clip in find_scored(data, protocol) if clips is None else clips:
         found = _score_or_find(upscalers, marks, clip, protocol, metrics, results)
         for name, score_of_clip in found.items():
-            rows[name].append(score_of_clip)
+            rows[name].append(replace(score_of_clip, group=clip.group))
     return Report(
         protocol.name,
         protocol.scale,
@@ -89,7 +89,28 @@ def score(
         versions(),
         str(data),
         unavailable,
+        protocol.rate,
     )
+
+
+def find_scored(data: Path, protocol: Protocol) -> list[Clip]:
+    """The clips that a protocol scores of a folder.
+
+    Those that are held out; of a benchmark that `upreel data prepare` has indexed, those that
+    papers test on.
+
+    Raises:
+        MediaError: there are none.
+        UsageError: the folder has none of the clips that the protocol is named after.
+    """
+    clips = find_clips(data, "test" if protocol.data != ANY and is_indexed(data) else "val")
+    if protocol.names and {clip.name.split("-")[-1] for clip in clips} != set(protocol.names):
+        raise UsageError(
+            f"expected the clips {', '.join(protocol.names)} for {protocol.name}, found "
+            f"{', '.join(sorted(clip.name for clip in clips)[:8])} in {data}; name a folder with "
+            f"those of {protocol.data} alone, or run: upreel data prepare"
+        )
+    return clips
 
 
 def find_metrics(protocol: Protocol) -> tuple[dict[str, Metric], dict[str, str]]:
@@ -198,13 +219,13 @@ def _score(
     metrics: Mapping[str, Metric],
 ) -> ClipScore:
     stages = Stages()
-    reset_peak()
+    before = reset_peak()
     outputs = [
         to_scored(frame, protocol)
         for number, frame in enumerate(run(upscaler, pair.low, protocol.phase, stages))
         if number in truth.numbers
     ]
-    memory = read_peak()
+    memory = read_growth(before)
     seen = truth.beside(outputs)
     scores = {name: metric.values(seen) for name, metric in metrics.items()}
     height, width = outputs[0].shape[-2:]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from upreel.data.datasets.layouts import REDS4
 from upreel.errors import UsageError
 
 Degraded = Literal["BI", "BD-DUF", "BD-BasicVSR", "codec24", "PIL"]
@@ -33,6 +34,9 @@ Selection = Literal["all", "middle", "windows"]
 of each window of five."""
 
 
+ANY = "any clips"
+
+
 @dataclass(frozen=True, slots=True)
 class Protocol:
     """All that a score depends on beside the upscaler and the clips.
@@ -54,7 +58,8 @@ class Protocol:
         crop: rows and columns of the truth that do not count: top, left, bottom, right.
         window: of SSIM: a Gaussian of 11x11 with sigma 1.5, or 7x7 with equal weights.
         metrics: what is measured.
-        data: the benchmark, for people.
+        data: the benchmark, for people; of any clips where the name promises no others.
+        names: of its clips, where a data set has more than those that are tested on.
     """
 
     name: str
@@ -71,7 +76,8 @@ class Protocol:
     crop: tuple[int, int, int, int] = (0, 0, 0, 0)
     window: Literal["gaussian11", "uniform7"] = "gaussian11"
     metrics: tuple[str, ...] = ("psnr", "ssim", "tof")
-    data: str = "any clips"
+    data: str = ANY
+    names: tuple[str, ...] = ()
 
     def measuring(self, metrics: Iterable[str]) -> Protocol:
         """The same protocol with other metrics, after PSNR, by which reports order and plot."""
@@ -136,7 +142,7 @@ _LISTED = (
     Protocol("vid4-bi-y", "BI", data="Vid4"),
     Protocol("vid4-bd-y", "BD-DUF", data="Vid4"),
     Protocol("vid4-bd-basicvsr-y", "BD-BasicVSR", data="Vid4"),
-    Protocol("reds4-bi-rgb", "BI", colors="rgb", data="REDS4"),
+    Protocol("reds4-bi-rgb", "BI", colors="rgb", data="REDS4", names=REDS4),
     Protocol(
         "vimeo90k-t", "BI", selection="middle", mirror=True, metrics=_FIDELITY, data="Vimeo-90K-T"
     ),

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from rich import box
@@ -26,6 +26,9 @@ UNITS = {
 """How a metric is headed; its own name otherwise."""
 _COLUMNS = 3
 """Metrics side by side in a table that fits into 80 characters."""
+Frames = Literal["all", "given", "new"]
+"""Which frames of a clip; where every other one was made, the even ones were given."""
+_MADE: dict[str, Frames] = {"given": "given", "new": "new"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class ClipScore:
         size: width and height of the enlarged frames.
         seconds: that the network took for all frames of the clip, without reading and scoring.
         steps: frames that went through the network in that time.
-        memory: peak memory of the process meanwhile, bytes; 0 where the system does not tell.
+        memory: that the process needed more than before, bytes; 0 where the system does not tell.
+        group: of the clip; empty for none.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="strings")
@@ -53,10 +57,17 @@ class ClipScore:
     seconds: float = field(default=0.0, compare=False)  # no two runs agree on these
     steps: int = 0
     memory: int = field(default=0, compare=False)
+    group: str = ""
 
-    def mean(self, metric: str) -> float:
+    def mean(self, metric: str, frames: Frames = "all") -> float:
         """The mean over frames; `nan` where none has a value."""
-        return _mean(self.scores[metric])
+        values = self.scores[metric]
+        numbers = self.frames[len(self.frames) - len(values) :]
+        return _mean(
+            value
+            for number, value in zip(numbers, values, strict=True)
+            if frames == "all" or (frames == "given") == (number % 2 == 0)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +86,16 @@ class Row:
     weights: str = ""
     parameters: int = 0
 
-    def mean(self, metric: str) -> float:
-        """Mean of frames, then of clips that have a value; `nan` where none has."""
-        return _mean(clip.mean(metric) for clip in self.clips)
+    def mean(self, metric: str, part: str = "") -> float:
+        """Mean of frames, then of clips that have a value; `nan` where none has.
+
+        Args:
+            metric: which.
+            part: `given` or `new` frames, or a group of clips; all if empty.
+        """
+        if part in _MADE:
+            return _mean(clip.mean(metric, _MADE[part]) for clip in self.clips)
+        return _mean(clip.mean(metric) for clip in self.clips if part in {"", clip.group})
 
     @property
     def psnr(self) -> float:
@@ -102,7 +120,7 @@ class Row:
 
     @property
     def memory(self) -> int:
-        """Peak memory of the process, bytes; 0 where it is not known."""
+        """Most memory that a clip needed, bytes; 0 where it is not known."""
         return max(clip.memory for clip in self.clips)
 
 
@@ -138,6 +156,7 @@ class Report:
         versions: of Upreel, its code, torch and whatever else made the scores.
         data: the name or folder of the clips.
         unavailable: why a metric of the protocol has no values, by its name.
+        rate: 2 where every other frame was made, from the second on.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(ser_json_inf_nan="strings")
@@ -150,6 +169,7 @@ class Report:
     versions: dict[str, str] = field(default_factory=dict)
     data: str = ""
     unavailable: dict[str, str] = field(default_factory=dict)
+    rate: int = 1
 
     def __getitem__(self, name: str) -> Row:
         """The row of one upscaler."""
@@ -168,6 +188,17 @@ class Report:
     def metrics(self) -> tuple[str, ...]:
         """The metrics that have values."""
         return tuple(self.rows[0].clips[0].scores)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What is scored apart too: groups of clips, and given and new frames."""
+        groups = dict.fromkeys(clip.group for clip in self.rows[0].clips if clip.group)
+        return (*groups, *(_MADE if self.rate == 2 else ()))
+
+    @property
+    def leader(self) -> Row:
+        """The row with the highest PSNR; of equals the last."""
+        return max(reversed(self.rows), key=lambda row: row.psnr)
 
     def gain(self, row: Row, over: str) -> float | None:
         """By how many dB a row is above another; `None` where the report does not have that."""
@@ -220,7 +251,8 @@ class Report:
             for start in range(0, len(self.metrics), _COLUMNS)
         )
         further = [self._further(metrics) for metrics in others]
-        return Group(self.description, *notes, self._means(first), *further, self._clips())
+        parts = [self._parts()] if self.parts else []
+        return Group(self.description, *notes, self._means(first), *further, *parts, self._clips())
 
     def _means(self, metrics: Sequence[str]) -> Table:
         table = Table(box=box.SIMPLE)
@@ -252,6 +284,17 @@ class Report:
             table.add_column(UNITS.get(metric, metric), justify="right")
         for row in self.rows:
             table.add_row(row.name, *(_show(metric, row.mean(metric)) for metric in metrics))
+        return table
+
+    def _parts(self) -> Table:
+        metrics = [metric for metric in ("psnr", "ssim") if metric in self.metrics]
+        header = "/".join(UNITS[metric] for metric in metrics)
+        table = Table(f"{header}, {self.title}", box=box.SIMPLE)
+        for part in self.parts:
+            table.add_column(part, justify="right")
+        for row in self.rows:
+            shown = [[_show(each, row.mean(each, part)) for each in metrics] for part in self.parts]
+            table.add_row(row.name, *("/".join(values) for values in shown))
         return table
 
     def _clips(self) -> Table:

@@ -5,19 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from contextlib import suppress
 from functools import cache
 from importlib import resources
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+import cv2
 import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
+from upreel.core.download import checksum
 from upreel.core.files import PendingFile
 from upreel.data.clips import Clip
 from upreel.evaluation.protocols import Protocol
 from upreel.evaluation.report import ClipScore
+from upreel.models.backbones import cache_folder
 from upreel.models.upscaler import Upscaler
 
 _ADAPTER = TypeAdapter(ClipScore)
@@ -56,7 +60,7 @@ class Results:
             pending.commit()
 
     def _path(self, upscaler: str, clip: str, protocol: Protocol) -> Path:
-        parts = (upscaler, clip, repr(protocol), *versions().values())
+        parts = (upscaler, clip, repr(protocol), _backbones(), *versions().values())
         key = hashlib.sha256("\n".join(parts).encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.json"
 
@@ -91,15 +95,21 @@ def _describe(upscaler: Upscaler) -> str:
 
 
 def clip_fingerprint(clip: Clip) -> str:
-    """SHA-256 of a clip's files, by their names, sizes and times of change, and how it is read."""
+    """SHA-256 of the content of a clip's files, by their names, and how it is read."""
+    digest = hashlib.sha256(repr((clip.name, clip.halve, clip.still, clip.procedural)).encode())
     files = sorted(clip.path.iterdir()) if clip.path.is_dir() else [clip.path]
-    listed = [
-        (file.name, file.stat().st_size, file.stat().st_mtime_ns)
-        for file in files
-        if file.is_file()
-    ]
-    described = repr((clip.name, clip.halve, clip.still, str(clip.path.resolve()), listed))
-    return hashlib.sha256(described.encode()).hexdigest()
+    for file in files:
+        if file.is_file():
+            digest.update(f"{file.name} {checksum(file)}".encode())
+    return digest.hexdigest()
+
+
+def _backbones() -> str:
+    """The files that users brought for perceptual metrics, by size and time of change."""
+    folder = cache_folder()
+    files = sorted(folder.iterdir()) if folder.is_dir() else []
+    kept = [(f.name, f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+    return repr(kept)
 
 
 @cache
@@ -111,10 +121,14 @@ def versions() -> dict[str, str]:
         for file in sorted((root / layer).rglob("*.py")):
             digest.update(file.read_bytes())
     libraries = {name: version(name) for name in ("torch", "numpy", "av")}
+    for name in ("torchmetrics", "imageio-ffmpeg"):  # where they are here: they have metrics too
+        with suppress(PackageNotFoundError):
+            libraries[name] = version(name)
     return {
         "upreel": version("upreel"),
         "code": digest.hexdigest()[:16],
         **libraries,
+        "opencv": cv2.__version__,
         "python": platform.python_version(),
         "machine": platform.machine(),
     }

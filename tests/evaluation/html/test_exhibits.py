@@ -51,21 +51,24 @@ def test_a_report_shows_what_was_scored(clips: Path, tmp_path: Path) -> None:
     upscalers: dict[str, Upscaler] = {"lanczos": Lanczos(2)}
     report = evaluate(upscalers, PROTOCOL, clips)
     page = write_report(report, upscalers, PROTOCOL, clips, tmp_path / "r.html").read_text("utf-8")
-    ordered = sorted(report["lanczos"].clips, key=lambda clip: clip.mean("psnr"))
+    leader = report.leader
+    ordered = sorted(leader.clips, key=lambda clip: clip.mean("psnr"))
     shown = re.findall(r'<figure class="compare"><h3>([^<]+)', page)
     assert list(dict.fromkeys(shown)) == [ordered[index].clip for index in (0, 2, 3)]
     for row in report.rows:
         assert f"<td>{row.name}</td>" in page
     assert "Speed and memory" in page
     crops = pictures(page, "worst frame")
-    assert list(crops) == [*(row.name for row in report.rows), "truth"]
+    assert list(crops)[-2:] == [leader.name, "truth"]
+    assert {*crops} == {*(row.name for row in report.rows), "truth"}
     inner = (slice(8, -8), slice(8, -8))
-    found = [crops[name][inner][..., 0].astype(float) for name in ("truth", "lanczos")]
-    # The pictures stretch luma of studio range to 8 bits: errors are 255 / 219 of those scored.
+    found = [crops[name][inner][..., 0].astype(float) for name in ("truth", leader.name)]
+    # The pictures stretch luma of studio range to 8 bits: errors are 255 / 219 of those scored,
+    # and rounded once more.
     psnr = peak_signal_noise_ratio(  # type: ignore[no-untyped-call]
         *found, data_range=255 * 255 / 219
     )
-    assert psnr == pytest.approx(min(ordered[0].scores["psnr"]), abs=0.1)
+    assert psnr == pytest.approx(min(ordered[0].scores["psnr"]), abs=0.25)
     slices = pictures(page, "time runs downwards")
     assert {picture.shape[1] for picture in slices.values()} == {72}
 

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from upreel.data.clips import find_clips
 from upreel.evaluation.baselines import find_baselines
-from upreel.evaluation.evaluate import run
+from upreel.evaluation.evaluate import find_scored, run
 from upreel.evaluation.html.page import render, write
 from upreel.evaluation.html.pictures import Exhibit, Gallery, Rgb
 from upreel.evaluation.pairs import read_pair
@@ -21,7 +20,7 @@ from upreel.models.upscaler import Upscaler
 from upreel.ops.color import code_range
 
 SHOWN = 3
-"""How many clips are shown with pictures: those where the last model is worst, median and best."""
+"""How many clips are shown with pictures: those where the best model is worst, median and best."""
 
 
 def write_report(
@@ -45,14 +44,16 @@ def write_report(
         OutputError: the file cannot be written.
     """
     ways = {**find_baselines(protocol), **upscalers}
-    ways = {row.name: ways[row.name] for row in report.rows}
-    clips = {clip.name: clip for clip in find_clips(data)}
+    leader = report.leader
+    rows = [*(row for row in report.rows if row is not leader), leader]
+    ways = {row.name: ways[row.name] for row in rows}
+    clips = {clip.name: clip for clip in find_scored(data, protocol)}
     crops: list[Exhibit] = []
     profiles: list[Exhibit] = []
     for name in _choose(report):
         pair = read_pair(clips[name], protocol)
         gallery = Gallery(name)
-        scored = next(clip for clip in report.rows[-1].clips if clip.clip == name)
+        scored = next(clip for clip in leader.clips if clip.clip == name)
         psnr = dict(zip(scored.frames, scored.scores["psnr"], strict=True))
         made = [run(way, pair.low, protocol.phase, Stages()) for way in ways.values()]
         for number, frames in enumerate(zip(*made, strict=True)):
@@ -60,14 +61,14 @@ def write_report(
                 shown = [to_rgb(frame) for frame in (*frames, pair.high[number])]
                 labels = (*ways, "truth")
                 gallery.offer(number, dict(zip(labels, shown, strict=True)), psnr[number])
-        crops += gallery.crops(f"dB of {report.rows[-1].name}")
+        crops += gallery.crops(f"dB of {leader.name}")
         if profile := gallery.profile():
             profiles.append(profile)
     return write(render(report, crops, profiles), target)
 
 
 def _choose(report: Report) -> list[str]:
-    clips = sorted(report.rows[-1].clips, key=lambda clip: clip.mean("psnr"))
+    clips = sorted(report.leader.clips, key=lambda clip: clip.mean("psnr"))
     if len(clips) <= SHOWN:
         return [clip.clip for clip in clips]
     return [clips[index].clip for index in (0, len(clips) // 2, -1)]

@@ -8,18 +8,31 @@ from importlib import resources
 from pathlib import Path
 
 from upreel.core.files import PendingFile, failed
+from upreel.errors import UsageError
 from upreel.evaluation.html.pictures import Exhibit
 from upreel.evaluation.html.plots import plot_lines
 from upreel.evaluation.report import DIGITS, UNITS, ClipScore, Report
 from upreel.metrics import METRICS
 
 
-def write(page: str, target: Path) -> Path:
-    """Write a page under its final name; a file of that name is replaced.
+def check_target(target: Path) -> None:
+    """Make sure that a page may replace what lies there, before any work.
 
     Raises:
+        UsageError: its name is not that of a page.
+    """
+    if target.suffix.lower() not in {".html", ".htm"}:
+        raise UsageError(f"expected a name that ends in .html for the report, found {target}")
+
+
+def write(page: str, target: Path) -> Path:
+    """Write a page under its final name; a page of that name is replaced.
+
+    Raises:
+        UsageError: its name is not that of a page.
         OutputError: it cannot be written.
     """
+    check_target(target)
     with PendingFile(target, overwrite=True) as pending:
         try:
             pending.path.write_text(page, encoding="utf-8")
@@ -52,6 +65,7 @@ def render(
         *(f"<p>{escape(line)}</p>" for line in said),
         "<h2>Scores</h2>",
         _scores(report),
+        *([_parts(report)] if report.parts else []),
         "<h2>PSNR of each frame</h2>",
         *_plots(report),
     ]
@@ -121,6 +135,15 @@ def _scores(report: Report) -> str:
         rows.append(cells([f"{entry.method} (published)", *shown], kind="published"))
     arrows = [f"{UNITS.get(name, name)} {'↑' if _rises(name) else '↓'}" for name in metrics]
     return table([report.title, *arrows], rows)
+
+
+def _parts(report: Report) -> str:
+    """PSNR of groups of clips, and of given and new frames."""
+    rows = [
+        cells([row.name, *(f"{row.mean('psnr', part):.2f}" for part in report.parts)])
+        for row in report.rows
+    ]
+    return table(["PSNR, dB", *report.parts], rows)
 
 
 def _rises(metric: str) -> bool:
@@ -197,7 +220,7 @@ def _speed(report: Report) -> str:
         )
         for row in report.rows
     ]
-    return table(["", "ms for a frame", "peak memory, MB", "parameters"], rows)
+    return table(["", "ms for a frame", "memory, MB", "parameters"], rows)
 
 
 def _versions(report: Report) -> str:
