@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from upreel.evaluation.baselines import find_baselines
 from upreel.evaluation.linear_fit import FITTED
@@ -28,3 +30,14 @@ def test_the_linear_filter_that_ships_keeps_flat_areas(name: str, scale: int) ->
 
 def test_a_scale_that_was_not_fitted_has_no_linear_row() -> None:
     assert list(find_baselines(find_protocol("val-bi-y8", 3))) == ["bicubic"]
+
+
+def test_scripts_that_use_pillow_are_compared_with_pillows_filter() -> None:
+    upscaler = find_baselines(find_protocol("ristn-script"))["bicubic by Pillow"]
+    codes = np.random.default_rng(1).integers(0, 256, (9, 11, 3), dtype=np.uint8)
+    clip = torch.from_numpy(codes).permute(2, 0, 1)[None, None].float() / 255
+    enlarged, _ = upscaler.step(Window(clip), {})
+    expected = np.asarray(Image.fromarray(codes).resize((44, 36), Image.Resampling.BICUBIC))
+    found = (enlarged[0, 0].permute(1, 2, 0) * 255).round().byte().numpy()
+    assert (found != expected).mean() < 0.01  # Pillow's weights are whole numbers of 22 bits
+    assert np.abs(found.astype(int) - expected).max() <= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import overload
 
 import numpy as np
 import torch
@@ -22,6 +23,9 @@ from upreel.ops.resize import imresize
 from upreel.video.coding import rgb_by_tags
 from upreel.video.frame import Frame
 from upreel.video.reader import Reader
+
+_FIRST = 1 << 20
+"""Number of the first scene that is made to learn from."""
 
 
 @dataclass(slots=True)
@@ -163,3 +167,31 @@ class ProceduralSource:
             return frames
         unit = torch.from_numpy(frames).float() / 255
         return to_8_bits(rgb_to_ycbcr(unit, "smpte170m", "tv", 8)[:, :1])
+
+
+@dataclass(frozen=True, slots=True)
+class Scenes(Sequence[ProceduralSource]):
+    """Clips of the set `procedural` without an end: hardly one is ever drawn twice.
+
+    Attributes:
+        color: `luma` in studio range, or `rgb`.
+        size: height and width.
+        frames: how many.
+    """
+
+    color: Color
+    size: tuple[int, int]
+    frames: int
+
+    def __len__(self) -> int:
+        return 1 << 40
+
+    @overload
+    def __getitem__(self, place: int) -> ProceduralSource: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[ProceduralSource]: ...
+    def __getitem__(self, place: int | slice) -> ProceduralSource | Sequence[ProceduralSource]:
+        """The first numbers belong to clips that are scored."""
+        if isinstance(place, slice):
+            return [self[index] for index in range(*place.indices(len(self)))]
+        return ProceduralSource(_FIRST + place, 0, self.color, self.size, self.frames)

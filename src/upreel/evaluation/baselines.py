@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
+from torch import Tensor
+
+from upreel.data.degradations import to_codes
+from upreel.evaluation.pairs import pillow_bicubic
 from upreel.evaluation.protocols import Protocol
 from upreel.models.bicubic import Bicubic
-from upreel.models.upscaler import Upscaler
+from upreel.models.upscaler import Spec, State, Upscaler, Window
 from upreel.models.weights import load, names
 
 
@@ -17,11 +23,30 @@ def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
     if protocol.rate != 1:
         return {}
     found: dict[str, Upscaler] = {"bicubic": Bicubic(protocol.scale)}
+    if protocol.degradation == "PIL":
+        found["bicubic by Pillow"] = PillowBicubic(protocol.scale)
     if protocol.phase:
         found["bicubic aligned"] = Bicubic(protocol.scale, phase=protocol.phase)
     if protocol.scale in names().get(linear_name(protocol), ()):
         found["linear"] = load(linear_name(protocol), protocol.scale)
     return found
+
+
+class PillowBicubic:
+    """Bicubic as Pillow does it, with its 8 bits and its borders: what scripts compare with."""
+
+    def __init__(self, scale: int) -> None:
+        """For R'G'B'."""
+        self.spec = Spec(scale, "rgb")
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        """Enlarge each frame; see `Upscaler.step`."""
+        height, width = (side * self.spec.scale for side in window.clip.shape[-2:])
+        codes = to_codes(window.middle.flatten(0, 1) * 255)
+        high = np.stack([pillow_bicubic(frame, (height, width)) for frame in codes])
+        return torch.from_numpy(high).float().div(255).view(
+            *window.middle.shape[:2], *high.shape[1:]
+        ), {}
 
 
 def linear_name(protocol: Protocol) -> str:

@@ -11,9 +11,9 @@ from upreel.data.cache import open_pack, pack
 from upreel.data.clips import Clip, find_clips, has_splits
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import Codes, degrade, samples_first
-from upreel.data.loader import Augmentation, Color, Loader, Shape, WeightedSet
+from upreel.data.loader import MARGIN, Augmentation, Color, Loader, Shape, WeightedSet
 from upreel.data.samples import Batch, Sampler, by_length
-from upreel.data.sources import FileSource, ProceduralSource
+from upreel.data.sources import FileSource, ProceduralSource, Scenes
 from upreel.errors import UsageError
 from upreel.models.upscaler import Spec
 from upreel.training.ranks import Ranks
@@ -124,7 +124,9 @@ def open_batches(
         UsageError: no clip is long and large enough for a stage; prepared clips are luma, and the
             network wants RGB.
     """
-    if not recipe.data.packed:
+    # What is drawn has no end, which a cache would give it.
+    drawn = all(clip.procedural is not None for part in parts for clip in part.train)
+    if drawn or not recipe.data.packed:
         draw = _draw_from_files(recipe, parts, spec, ranks)
     elif spec.color == "luma":
         draw = _draw_packed(recipe, _prepare(recipe, parts, cache, progress), ranks)
@@ -181,8 +183,7 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
         return degrade(clip, chain, scale=recipe.scale, key=key)
 
     sets = [
-        WeightedSet(part.name, [_source(clip, spec.color) for clip in part.train], part.weight)
-        for part in parts
+        WeightedSet(part.name, _sources(recipe, part, spec.color), part.weight) for part in parts
     ]
     augmentation = Augmentation(tuple(range(1, recipe.data.strides + 1)), jitter=recipe.data.jitter)
     loader = Loader(
@@ -195,10 +196,15 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
     )  # fmt: skip
 
 
-def _source(clip: Clip, color: Color) -> FileSource | ProceduralSource:
-    if clip.procedural is not None:
-        return ProceduralSource(clip.procedural, color=color)
-    return FileSource(clip, color)
+def _sources(
+    recipe: Recipe, part: Part, color: Color
+) -> Sequence[FileSource] | Sequence[ProceduralSource]:
+    """The clips of a set; those that need no file are as large and long as the recipe wants."""
+    if any(clip.procedural is None for clip in part.train):
+        return [FileSource(clip, color) for clip in part.train]
+    side = max(stage.crop + 2 * MARGIN for stage in recipe.stages) * recipe.scale
+    frames = max(stage.frames - 1 for stage in recipe.stages) * recipe.data.strides + 1
+    return Scenes(color, (side, side), frames)
 
 
 def _shape(recipe: Recipe, step: int) -> Shape:
