@@ -94,7 +94,7 @@ def test_what_a_run_leaves(tmp_path: Path, clips: Path) -> None:
     assert set(provenance.scores) == {"val-bi-y8"}
     figures = read_metrics(path)
     assert [figure["step"] for figure in figures if "loss" in figure] == list(range(1, 8))
-    assert [figure["step"] for figure in figures if "psnr" in figure] == [3, 6]
+    assert [figure["step"] for figure in figures if "psnr" in figure] == [3, 6, 7]
     assert figures[0]["rate"] == pytest.approx(1e-3)  # half of the way up to 2e-3
     rows = [row["name"] for row in json.loads(path.with_name("report.json").read_text())["rows"]]
     assert rows[0] == "bicubic"
@@ -102,7 +102,7 @@ def test_what_a_run_leaves(tmp_path: Path, clips: Path) -> None:
     assert build(path).spec.scale == 4
     assert any(line.startswith("prepared a0") for line in lines)
     pictures = sorted(path.with_name("pictures").iterdir())
-    assert [picture.name for picture in pictures] == ["0000003.png", "0000006.png"]
+    assert [picture.name for picture in pictures] == ["0000003.png", "0000006.png", "0000007.png"]
     assert not list(tmp_path.rglob("*.partial*"))
 
 

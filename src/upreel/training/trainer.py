@@ -17,6 +17,7 @@ from torch import nn
 from upreel.data.samples import Batch
 from upreel.errors import NumericError
 from upreel.evaluation.evaluate import evaluate, score
+from upreel.evaluation.protocols import Protocol
 from upreel.losses.seen import Seen
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import build
@@ -212,9 +213,13 @@ def _validate(recipe: Recipe, run: Run, held_out: HeldOut) -> dict[str, float]:
     network = copy.deepcopy(run.average).to(_TYPES[recipe.precision])
     upscaler, protocol = cast(Upscaler, network), recipe.validation
     report = score({recipe.name: upscaler}, protocol, held_out.folder, clips=held_out.clips)
+    _draw(upscaler, run, protocol, held_out)
+    return report[recipe.name].means
+
+
+def _draw(upscaler: Upscaler, run: Run, protocol: Protocol, held_out: HeldOut) -> None:
     picture = draw_pictures(upscaler, protocol, held_out.clips)
     write_picture(picture, run.out / "pictures" / f"{run.step:07}.png")
-    return report[recipe.name].means
 
 
 def _finish(
@@ -224,11 +229,13 @@ def _finish(
     clips = [clip for part in parts for clip in part.train]
     path = export(recipe, run.average, clips, run.out)
     if held_out.clips:
-        report = evaluate(
-            {recipe.name: build(path)}, recipe.validation, held_out.folder, clips=held_out.clips
-        )
+        network, protocol = build(path), recipe.validation
+        report = evaluate({recipe.name: network}, protocol, held_out.folder, clips=held_out.clips)
         (run.out / "report.json").write_text(report.to_json())
         means = report[recipe.name].means
+        with run.metrics() as log:
+            log({"step": run.step, **means})
+        _draw(network, run, protocol, held_out)
         path = export(recipe, run.average, clips, run.out, scores={recipe.protocol: means})
         gain = report.gain(report[recipe.name], "bicubic")
         progress(f"{recipe.protocol}: {json.dumps(means)}, {gain:+.2f} dB over bicubic")
