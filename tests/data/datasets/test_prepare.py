@@ -141,13 +141,65 @@ def test_download_goes_from_an_address_to_an_index(
     assert f"4 clips in {root}: 4 test" in said.out
     assert (root / "GT/calendar/00000001.png").is_file()
     wrong = Origin("page", "licence", f"{address}/v.zip", "0" * 64)
+    monkeypatch.setitem(ORIGINS, "vid4", wrong)
     with pytest.raises(DownloadError, match="expected a file with the SHA-256 0000"):
-        fetch(wrong, tmp_path / "other")
+        fetch("vid4", tmp_path / "other")
+
+
+def test_the_test_clips_alone_are_downloaded(
+    tmp_path: Path,
+    served: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, address = served
+    make_vimeo(tmp_path / "made")
+    with zipfile.ZipFile(folder / "clean.zip", "w") as archive:
+        for path in (tmp_path / "made").rglob("*.*"):
+            if path.name != "sep_trainlist.txt":
+                name = path.relative_to(tmp_path / "made").as_posix()
+                archive.write(path, "clean/" + name.replace("sequences", "target"))
+    tests = Origin("page", "licence", f"{address}/all.zip", tests=f"{address}/clean.zip")
+    monkeypatch.setitem(ORIGINS, "vimeo90k", tests)
+    root = tmp_path / "root"
+    assert main(["data", "prepare", "vimeo90k", str(root), "--download", "--test-only"]) == 0
+    said = capsys.readouterr()
+    assert "clean.zip" in said.err and "all.zip" not in said.err
+    assert f"2 clips in {root}: 2 test" in said.out
+    assert (root / "target/00001/0002/im1.png").is_file()
 
 
 def test_no_direct_address(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="found none; get it from https://seungjunnah"):
-        fetch(ORIGINS["reds"], tmp_path)
+    with pytest.raises(UsageError, match="found reds; get it from https://seungjunnah"):
+        fetch("reds", tmp_path)
+    with pytest.raises(UsageError, match="found folder, which is your own; leave --download away"):
+        fetch("folder", tmp_path)
+    with pytest.raises(UsageError, match="expected vimeo90k with --test-only, found vid4"):
+        fetch("vid4", tmp_path, test_only=True)
+
+
+def test_test_only_is_about_a_download(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_vimeo(tmp_path)
+    assert main(["data", "prepare", "vimeo90k", str(tmp_path), "--test-only"]) == 2
+    assert "expected --download with --test-only" in capsys.readouterr().err
+    assert not (tmp_path / NAME).exists()
+
+
+def test_the_index_of_another_data_set_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_vimeo(tmp_path)
+    prepare("vimeo90k", tmp_path)
+    before = (tmp_path / NAME).read_bytes()
+    message = rf"expected no index of another data set in .*, found that of vimeo90k; .*{NAME}"
+    for spoil in (lambda: prepare("folder", tmp_path), lambda: fetch("folder", tmp_path)):
+        with pytest.raises(UsageError, match=message):
+            spoil()
+    assert main(["data", "prepare", "folder", str(tmp_path)]) == 2
+    assert (tmp_path / NAME).read_bytes() == before
+    assert prepare("vimeo90k", tmp_path).dataset == "vimeo90k"
+    (tmp_path / NAME).write_text("{")  # nothing is lost
+    assert prepare("folder", tmp_path).dataset == "folder"
 
 
 @pytest.mark.parametrize("name", ["../out.txt", "a/../../out.txt", "/out.txt"])
