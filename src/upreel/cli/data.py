@@ -19,7 +19,11 @@ def degrade(
         Path, typer.Argument(metavar="IN", help="A video, or a folder of images.", exists=True)
     ],
     target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="A folder for PNG, or a .mkv (lossless FFV1).")
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="A folder for PNG, named like the images of IN, or a .mkv (lossless FFV1).",
+        ),
     ],
     chain: Annotated[
         str,
