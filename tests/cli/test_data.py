@@ -58,8 +58,50 @@ def test_a_folder_becomes_a_folder(
     assert np.array_equal(read_images(low), expected)
     again = ["data", "degrade", str(tmp_path / "high"), str(low), "--with", "area"]
     assert main(again) == 2
-    assert "holds images named %06d.png already" in capsys.readouterr().err
+    assert "holds images such as 0.png already" in capsys.readouterr().err
     assert main([*again, "--overwrite"]) == 0
+
+
+def test_images_keep_their_names(tmp_path: Path) -> None:
+    clip = write_images(tmp_path / "high")
+    names = ["00000009.png", "00000010.jpg", "b.png"]
+    for old, name in zip(sorted((tmp_path / "high").iterdir()), names, strict=True):
+        old.rename(tmp_path / "high" / name)  # FFmpeg looks into files for what they are
+    low = tmp_path / "low"
+    assert main(["data", "degrade", str(tmp_path / "high"), str(low)]) == 0
+    assert sorted(path.name for path in low.iterdir()) == ["00000009.png", "00000010.png", "b.png"]
+    assert np.array_equal(read_images(low), degrade(clip, parse_chain("BI"), scale=4))
+
+
+def test_images_that_would_get_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_images(tmp_path / "high")
+    (tmp_path / "high/1.png").rename(tmp_path / "high/0.jpg")
+    assert main(["data", "degrade", str(tmp_path / "high"), str(tmp_path / "low")]) == 2
+    assert "expected images of different names, found 0.jpg and 0.png" in capsys.readouterr().err
+    assert not (tmp_path / "low").exists()
+    assert main(["data", "degrade", str(tmp_path / "high"), str(tmp_path / "low.mkv")]) == 0
+
+
+def test_other_files_of_the_target_stay(tmp_path: Path) -> None:
+    write_images(tmp_path / "high")
+    low = tmp_path / "low"
+    low.mkdir()
+    for name in ("7.png", "7.txt", "a7.png"):
+        (low / name).touch()
+    command = ["data", "degrade", str(tmp_path / "high"), str(low)]
+    assert main(command) == 2
+    assert main([*command, "--overwrite"]) == 0
+    found = sorted(path.name for path in low.iterdir())
+    assert found == ["0.png", "1.png", "2.png", "7.txt", "a7.png"]
+
+
+def test_images_of_a_video_are_numbered(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "a.mp4", 2, size=(48, 32))
+    command = ["data", "degrade", str(source), str(tmp_path / "low")]
+    assert main([*command, "--scale", "2"]) == 0
+    names = sorted(path.name for path in (tmp_path / "low").iterdir())
+    assert names == ["000001.png", "000002.png"]
+    assert main(command) == 2
 
 
 def test_a_folder_becomes_a_lossless_video(tmp_path: Path) -> None:

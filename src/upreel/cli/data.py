@@ -19,7 +19,11 @@ def degrade(
         Path, typer.Argument(metavar="IN", help="A video, or a folder of images.", exists=True)
     ],
     target: Annotated[
-        Path, typer.Argument(metavar="OUT", help="A folder for PNG, or a .mkv (lossless FFV1).")
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help="A folder for PNG, named like the images of IN, or a .mkv (lossless FFV1).",
+        ),
     ],
     chain: Annotated[
         str,
@@ -67,6 +71,13 @@ def prepare(
     fetch: Annotated[
         bool, typer.Option("--download", help="Fetch it first, where it has a direct address.")
     ] = False,
+    test_only: Annotated[
+        bool,
+        typer.Option(
+            "--test-only",
+            help="With --download: fetch the test clips alone (vimeo90k: 15 GB of 82).",
+        ),
+    ] = False,
     seed: Annotated[int, typer.Option(help="Of the split of a folder.")] = 0,
     shares: Annotated[
         tuple[int, int, int], typer.Option(help="Train, val and test in a folder, percent.", min=0)
@@ -78,12 +89,16 @@ def prepare(
     upreel data prepare vid4 ~/data/Vid4
     """
     from upreel.data.datasets import prepare as preparation
+    from upreel.errors import UsageError
 
+    if test_only and not fetch:
+        raise UsageError("expected --download with --test-only, found none; add it, or leave both")
     origin = preparation.origin_of(dataset)
     typer.echo(f"{dataset}: {origin.page}, licence: {origin.licence}")
     if fetch:
-        shown = show_download(dataset, origin.archive, f"licence: {origin.licence}")
-        preparation.fetch(origin, root, progress=shown)
+        address = preparation.archive_of(dataset, test_only=test_only)
+        shown = show_download(dataset, address, f"licence: {origin.licence}")
+        preparation.fetch(dataset, root, test_only=test_only, progress=shown)
     index = preparation.prepare(dataset, root, seed=seed, shares=shares)
     counts = {part: sum(clip.split == part for clip in index.clips) for part in _PARTS}
     said = ", ".join(f"{count} {part}" for part, count in counts.items() if count)

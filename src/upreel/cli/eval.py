@@ -58,7 +58,7 @@ def evaluate(
 
     upreel eval --model swift:clean --model lanczos --data clips
 
-    upreel eval --model swift:bd --data Vid4 --protocol vid4-bd-y
+    upreel data prepare vid4 Vid4 && upreel eval --model swift:bd --data Vid4 --protocol vid4-bd-y
 
     upreel eval --model swift:real --data procedural --metrics ssim,warp-difference,lpips,vmaf
     """

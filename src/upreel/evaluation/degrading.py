@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from upreel.core.files import PendingFile, PendingFolder, failed
 from upreel.data.degradations import Chain, Codes, degrade_frames, to_codes
 from upreel.errors import UsageError
 from upreel.video.coding import rgb_by_tags
+from upreel.video.images import find_images, is_image_source
 from upreel.video.probe import VideoInfo
 from upreel.video.reader import Reader
 from upreel.video.target import check_place, image_names, image_target, names_like
@@ -38,7 +41,8 @@ def degrade_file(
 
     Args:
         source: a video or a folder of images.
-        target: a folder, for `000001.png` and so on, or a `.mkv`, which becomes lossless FFV1.
+        target: a folder, for PNG with the names that the images of the source have, or
+            `000001.png` and so on; or a `.mkv`, which becomes lossless FFV1.
         chain: what happens to the frames.
         scale: how many times smaller they get.
         seed: what the draws depend on.
@@ -50,20 +54,21 @@ def degrade_file(
 
     Raises:
         MediaError: the source cannot be read.
-        UsageError: the target is of another kind, exists, or is the source.
+        UsageError: the target is of another kind, exists, or is the source; or two images differ
+            only in what their names end in.
         OutputError: the disk is full.
     """
     kind = image_target(target)
     if kind != "folder" and target.suffix.lower() != ".mkv":
         raise UsageError(f"expected a folder or a .mkv file for the result, found {target}")
-    check_place(target, kind, source, overwrite=overwrite)
+    check_place(target, kind, source, overwrite=overwrite or kind == "folder")
     with Reader(source) as reader:
         instants: deque[Fraction] = deque()
         high = _read(reader, scale, instants)
         low = degrade_frames(high, chain, scale=scale, key=str(seed))
         counted = _counted(low, reader.frames, progress)
         if kind == "folder":
-            return _write_images(counted, target, overwrite=overwrite)
+            return _write_images(counted, target, source, overwrite=overwrite)
         return _write_video(counted, instants, reader.video, target, overwrite=overwrite)
 
 
@@ -86,14 +91,47 @@ def _counted(
         progress(done, total)
 
 
-def _write_images(frames: Iterator[Codes], target: Path, *, overwrite: bool) -> int:
+def _name_images(source: Path) -> tuple[Iterable[str], re.Pattern[str]]:
+    """Names for the results, which pair with images of the source, and what is named alike.
+
+    Names alike differ in their numbers: with `--overwrite`, what a longer run left goes.
+    """
+    if not is_image_source(source):
+        _, pattern = image_names(source, "folder")
+        return (pattern % number for number in itertools.count(1)), names_like(pattern)
+    named: dict[str, str] = {}
+    for path in find_images(source):
+        name = f"{path.stem}.png"
+        if name in named:
+            raise UsageError(
+                f"expected images of different names, found {named[name]} and {path.name} in "
+                f"{path.parent}; both would become {name}"
+            )
+        named[name] = path.name
+    alike = {re.sub(r"\d+", r"\\d+", re.escape(name)) for name in named}
+    return named, re.compile("|".join(sorted(alike)))
+
+
+def _check_free(folder: Path, like: re.Pattern[str]) -> None:
+    files = folder.iterdir() if folder.is_dir() else iter(())
+    if found := sorted(file.name for file in files if like.fullmatch(file.name)):
+        raise UsageError(
+            f"{folder} holds images such as {found[0]} already. Name another folder, or pass "
+            "--overwrite."
+        )
+
+
+def _write_images(frames: Iterator[Codes], target: Path, source: Path, *, overwrite: bool) -> int:
+    names, like = _name_images(source)
+    if not overwrite:
+        _check_free(target, like)
     count = 0
-    folder, names = image_names(target, "folder")
-    with PendingFolder(folder, overwrite=overwrite, replaces=names_like(names)) as pending:
-        for count, frame in enumerate(frames, 1):
+    with PendingFolder(target, overwrite=overwrite, replaces=like) as pending:
+        for frame, name in zip(frames, names, strict=False):
+            count += 1
             _, coded = cv2.imencode(".png", frame[::-1].transpose(1, 2, 0))
             try:
-                (pending.path / (names % count)).write_bytes(coded.tobytes())
+                (pending.path / name).write_bytes(coded.tobytes())
             except OSError as error:
                 raise failed(target, error) from error
         pending.commit()

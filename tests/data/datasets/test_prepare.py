@@ -10,10 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from tests.data.datasets.trees import (
+    make_folder,
+    make_hmdb51,
+    make_spmcs,
+    make_ucf101,
+    make_udm10,
+    make_vid4,
+    make_vimeo,
+    touch,
+)
 from upreel.cli import main
 from upreel.data.clips import find_clips
 from upreel.data.datasets.index import NAME, read_index
-from upreel.data.datasets.layouts import VID4
 from upreel.data.datasets.prepare import ORIGINS, Origin, extract, fetch, prepare
 from upreel.errors import DownloadError, MediaError, UsageError
 
@@ -34,54 +43,6 @@ def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def touch(root: Path, *names: str) -> None:
-    for name in names:
-        (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).touch()
-
-
-def write(root: Path, name: str, text: str) -> None:
-    (root / name).parent.mkdir(parents=True, exist_ok=True)
-    (root / name).write_text(text)
-
-
-def make_vimeo(root: Path) -> None:
-    for name in ("00001/0001", "00001/0002", "00002/0001"):
-        touch(root, *(f"sequences/{name}/im{number}.png" for number in range(1, 8)))
-    write(root, "sep_trainlist.txt", "00001/0001\n\n")
-    write(root, "sep_testlist.txt", "00001/0002\n00002/0001\n")
-    write(root, "fast_testset.txt", "00002/0001\n")
-
-
-def make_vid4(root: Path) -> None:
-    for name, frames in VID4.items():
-        touch(root, *(f"GT/{name}/{frame + 1:08}.png" for frame in range(frames)))
-
-
-def make_udm10(root: Path) -> None:
-    touch(root, *(f"GT/clip{number}/0001.png" for number in range(10)))
-
-
-def make_spmcs(root: Path) -> None:
-    touch(root, *(f"clip{number:02}/truth/0001.png" for number in range(30)))
-
-
-def make_ucf101(root: Path) -> None:
-    touch(root, "UCF-101/Archery/v_a.avi", "UCF-101/Archery/v_b.avi")
-    write(root, "ucfTrainTestlist/trainlist01.txt", "Archery/v_a.avi 1\n")
-    write(root, "ucfTrainTestlist/testlist01.txt", "Archery/v_b.avi\n")
-
-
-def make_hmdb51(root: Path) -> None:
-    touch(root, "wave/a.avi", "wave/b.avi", "wave/c.avi")
-    lines = "a.avi 1 \nb.avi 2 \nc.avi 0 \n"
-    write(root, "testTrainMulti_7030_splits/wave_test_split1.txt", lines)
-
-
-def make_folder(root: Path) -> None:
-    touch(root, *(f"{number:02}.mp4" for number in range(18)), "deep/x/1.png", "deep/y/1.png")
 
 
 CASES = {
@@ -116,27 +77,6 @@ def test_a_layout_becomes_an_index(
         assert len(find_clips(tmp_path, "train")) == counts["train"]
 
 
-def test_vimeo_has_groups(tmp_path: Path) -> None:
-    make_vimeo(tmp_path)
-    groups = {clip.name: clip.group for clip in prepare("vimeo90k", tmp_path).clips}
-    assert groups == {"00001/0001": "", "00001/0002": "", "00002/0001": "fast"}
-
-
-def test_reds_keeps_reds4_for_tests(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    counted: list[int] = []
-    monkeypatch.setattr(
-        "upreel.data.datasets.layouts._count_images",
-        lambda root, path, least: counted.append(least),
-    )
-    touch(tmp_path, "train/train_sharp/000/00000000.png")
-    clips = prepare("reds", tmp_path).clips
-    assert counted == [100] * 270
-    assert [clip.path for clip in clips if clip.split == "test"] == [
-        f"train/train_sharp/{name}" for name in ("000", "011", "015", "020")
-    ]
-    assert [sum(clip.split == part for clip in clips) for part in ("train", "val")] == [236, 30]
-
-
 def remove(name: str) -> Callable[[Path], None]:
     return lambda root: (root / name).unlink()
 
@@ -151,7 +91,7 @@ def remove(name: str) -> Callable[[Path], None]:
             r"00001/0002/im3\.png in .*found none",
         ),
         ("vid4", remove("GT/city/00000034.png"), "expected 34 images in .*city, found 33; unpack"),
-        ("spmcs", remove("clip00/truth/0001.png"), "expected 1 images in .*, found 0"),
+        ("spmcs", remove("clip00/truth/00000001.png"), "expected 31 images in .*, found 30"),
         ("ucf101", remove("UCF-101/Archery/v_b.avi"), r"expected UCF-101/Archery/v_b\.avi in"),
         ("hmdb51", remove("wave/b.avi"), r"expected wave/b\.avi in"),
     ],
@@ -169,7 +109,7 @@ def test_what_is_missing_is_said(
 def test_a_folder_without_clips_and_an_unknown_name(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="expected videos or folders of images in"):
         prepare("folder", tmp_path)
-    with pytest.raises(MediaError, match=r"expected 10 folders GT/NAME or NAME/truth in .*found 0"):
+    with pytest.raises(MediaError, match=r"expected 10 clips in .* as GT/NAME/.*, found 0"):
         prepare("udm10", tmp_path)
     with pytest.raises(UsageError, match=r"expected one of vimeo90k, reds, .* found 'vid5'"):
         prepare("vid5", tmp_path)
@@ -201,13 +141,65 @@ def test_download_goes_from_an_address_to_an_index(
     assert f"4 clips in {root}: 4 test" in said.out
     assert (root / "GT/calendar/00000001.png").is_file()
     wrong = Origin("page", "licence", f"{address}/v.zip", "0" * 64)
+    monkeypatch.setitem(ORIGINS, "vid4", wrong)
     with pytest.raises(DownloadError, match="expected a file with the SHA-256 0000"):
-        fetch(wrong, tmp_path / "other")
+        fetch("vid4", tmp_path / "other")
+
+
+def test_the_test_clips_alone_are_downloaded(
+    tmp_path: Path,
+    served: tuple[Path, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder, address = served
+    make_vimeo(tmp_path / "made")
+    with zipfile.ZipFile(folder / "clean.zip", "w") as archive:
+        for path in (tmp_path / "made").rglob("*.*"):
+            if path.name != "sep_trainlist.txt":
+                name = path.relative_to(tmp_path / "made").as_posix()
+                archive.write(path, "clean/" + name.replace("sequences", "target"))
+    tests = Origin("page", "licence", f"{address}/all.zip", tests=f"{address}/clean.zip")
+    monkeypatch.setitem(ORIGINS, "vimeo90k", tests)
+    root = tmp_path / "root"
+    assert main(["data", "prepare", "vimeo90k", str(root), "--download", "--test-only"]) == 0
+    said = capsys.readouterr()
+    assert "clean.zip" in said.err and "all.zip" not in said.err
+    assert f"2 clips in {root}: 2 test" in said.out
+    assert (root / "target/00001/0002/im1.png").is_file()
 
 
 def test_no_direct_address(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="found none; get it from https://seungjunnah"):
-        fetch(ORIGINS["reds"], tmp_path)
+    with pytest.raises(UsageError, match="found reds; get it from https://seungjunnah"):
+        fetch("reds", tmp_path)
+    with pytest.raises(UsageError, match="found folder, which is your own; leave --download away"):
+        fetch("folder", tmp_path)
+    with pytest.raises(UsageError, match="expected vimeo90k with --test-only, found vid4"):
+        fetch("vid4", tmp_path, test_only=True)
+
+
+def test_test_only_is_about_a_download(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_vimeo(tmp_path)
+    assert main(["data", "prepare", "vimeo90k", str(tmp_path), "--test-only"]) == 2
+    assert "expected --download with --test-only" in capsys.readouterr().err
+    assert not (tmp_path / NAME).exists()
+
+
+def test_the_index_of_another_data_set_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_vimeo(tmp_path)
+    prepare("vimeo90k", tmp_path)
+    before = (tmp_path / NAME).read_bytes()
+    message = rf"expected no index of another data set in .*, found that of vimeo90k; .*{NAME}"
+    for spoil in (lambda: prepare("folder", tmp_path), lambda: fetch("folder", tmp_path)):
+        with pytest.raises(UsageError, match=message):
+            spoil()
+    assert main(["data", "prepare", "folder", str(tmp_path)]) == 2
+    assert (tmp_path / NAME).read_bytes() == before
+    assert prepare("vimeo90k", tmp_path).dataset == "vimeo90k"
+    (tmp_path / NAME).write_text("{")  # nothing is lost
+    assert prepare("folder", tmp_path).dataset == "folder"
 
 
 @pytest.mark.parametrize("name", ["../out.txt", "a/../../out.txt", "/out.txt"])

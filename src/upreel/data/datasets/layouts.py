@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -9,9 +10,17 @@ from upreel.data.datasets.index import Entry, Part
 from upreel.data.datasets.splits import split
 from upreel.errors import MediaError
 
+log = logging.getLogger(__name__)
+
 REDS4 = ("000", "011", "015", "020")
 """Clips of REDS's training part that papers test on (EDVR, section 4.1)."""
+REDS_FRAMES = 100
 VID4 = {"calendar": 41, "city": 34, "foliage": 49, "walk": 47}
+UDM10_FRAMES = 32
+SPMCS_FRAMES = 31
+"""As its authors say; one of the sequences in RBPN's lists, NYVTG_006, has 35."""
+GROUPS = ("fast", "medium", "slow")
+GROUPS_PAGE = "https://github.com/alterzero/RBPN-PyTorch"
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"}
 VIDEOS = {".avi", ".mp4", ".mkv", ".mov", ".webm", ".y4m"}
 
@@ -22,73 +31,130 @@ Layout = Callable[[Path, int, Sequence[int]], list[Entry]]
 def find_vimeo90k(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
     """Septuplets `sequences/00001/0001/im1.png` to `im7.png`, and their lists.
 
+    `target` in place of `sequences` will do, and so will the test clips with their list alone.
+
     Raises:
         MediaError: as every layout, where something is missing.
     """
-    groups = {
-        name: group
-        for group in ("fast", "medium", "slow")
-        if (root / f"{group}_testset.txt").is_file()
-        for name in _lines(root, f"{group}_testset.txt")
+    home = next((name for name in ("sequences", "target") if (root / name).is_dir()), "sequences")
+    tests = _lines(root, "sep_testlist.txt")
+    train = "sep_trainlist.txt"
+    names: dict[Part, list[str]] = {
+        "train": _lines(root, train) if (root / train).is_file() else [],
+        "test": tests,
     }
+    groups = _read_groups(root, set(tests))
     entries = []
-    lists: tuple[tuple[Part, str], ...] = (
-        ("train", "sep_trainlist.txt"),
-        ("test", "sep_testlist.txt"),
-    )
-    for part, file in lists:
-        for name in _lines(root, file):
-            folder = root / "sequences" / name
-            missing = [n for n in range(1, 8) if not (folder / f"im{n}.png").is_file()]
+    for part, chosen in names.items():
+        for name in chosen:
+            images = (f"{home}/{name}/im{number}.png" for number in range(1, 8))
+            missing = next((image for image in images if not _is_whole(root / image)), None)
             if missing:
-                raise _incomplete(root, f"sequences/{name}/im{missing[0]}.png")
-            entries.append(Entry(name, f"sequences/{name}", part, groups.get(name, "")))
+                raise _incomplete(root, missing)
+            group = groups.get(name, "") if part == "test" else ""
+            entries.append(Entry(name, f"{home}/{name}", part, group))
     return entries
 
 
+def _read_groups(root: Path, tests: set[str]) -> dict[str, str]:
+    """Clips by how much moves in them; the authors' archives are without these lists."""
+    files = {group: f"{group}_testset.txt" for group in GROUPS}
+    missing = [file for file in files.values() if not (root / file).is_file()]
+    if missing:
+        log.warning(
+            "no %s in %s, so that scores are not told apart by motion: get these lists from "
+            "the folder vimeo90k of %s",
+            ", ".join(missing), root, GROUPS_PAGE,
+        )  # fmt: skip
+    groups: dict[str, str] = {}
+    for group, file in files.items():
+        names = [] if file in missing else _lines(root, file)
+        unknown = [name for name in names if name not in tests]
+        if unknown:
+            log.warning(
+                "%s names %d clips that sep_testlist.txt does not, such as %s: they are left out",
+                file, len(unknown), unknown[0],
+            )  # fmt: skip
+        groups.update(dict.fromkeys(names, group))
+    return groups
+
+
 def find_reds(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
-    """`train_sharp/000` to `239` (REDS4 is for tests) and `val_sharp/000` to `029`, 100 frames."""
+    """`train_sharp/000` to `239` (REDS4 is for tests), and the official validation clips.
+
+    These may be missing. They are `val_sharp/000` to `029`, or `train_sharp/240` to `269` where
+    the set was regrouped for BasicSR or KAIR.
+    """
+    train, val = (
+        f"{part}/{folder}" if (root / part / folder).is_dir() else folder
+        for part, folder in (("train", "train_sharp"), ("val", "val_sharp"))
+    )
+    paths = {f"train-{number:03}": f"{train}/{number:03}" for number in range(240)}
+    if (root / val).is_dir():
+        paths |= {f"val-{number:03}": f"{val}/{number:03}" for number in range(30)}
+    elif any((root / train / f"{number}").is_dir() for number in range(240, 270)):
+        paths |= {f"val-{number:03}": f"{train}/{number + 240}" for number in range(30)}
     entries = []
-    for part, folder, count in (("train", "train_sharp", 240), ("val", "val_sharp", 30)):
-        below = f"{part}/{folder}" if (root / part / folder).is_dir() else folder
-        for name in (f"{number:03}" for number in range(count)):
-            _count_images(root, f"{below}/{name}", 100)
-            test = part == "train" and name in REDS4
-            split: Part = "test" if test else "train" if part == "train" else "val"
-            group = "reds4" if test else ""
-            entries.append(Entry(f"{part}-{name}", f"{below}/{name}", split, group))
+    for name, path in paths.items():
+        _count_images(root, path, REDS_FRAMES)
+        part, number = name.split("-")
+        if part == "train" and number in REDS4:
+            entries.append(Entry(name, path, "test", "reds4"))
+        else:
+            entries.append(Entry(name, path, "train" if part == "train" else "val"))
     return entries
 
 
 def find_vid4(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
-    """`GT/calendar/00000001.png`, and so on for its four clips."""
+    """`GT/calendar/*.png`, `calendar/truth/*.png` or `calendar/*.png`, and so on."""
+    paths = _find_frames(root)
     for name, frames in VID4.items():
-        _count_images(root, f"GT/{name}", frames)
-    return [Entry(name, f"GT/{name}", "test") for name in VID4]
+        if name not in paths:
+            raise MediaError(
+                f"expected {name} in {root} as {_ways(name)}, found none; "
+                "unpack the whole data set there"
+            )
+        _count_images(root, paths[name], frames)
+    return [Entry(name, paths[name], "test") for name in VID4]
 
 
 def find_udm10(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
-    """`GT/NAME/*.png` or `NAME/truth/*.png`: 10 clips."""
-    return _find_truth(root, 10)
+    """`NAME/truth/*.png`, `GT/NAME/*.png` or `NAME/*.png`: 10 clips of 32 frames."""
+    return _find_benchmark(root, (10,), UDM10_FRAMES)
 
 
 def find_spmcs(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
-    """`NAME/truth/*.png` or `GT/NAME/*.png`: 30 clips."""
-    return _find_truth(root, 30)
+    """As UDM10: 30 clips of 31 frames, or the 32 that RBPN's lists name."""
+    return _find_benchmark(root, (30, 32), SPMCS_FRAMES)
 
 
-def _find_truth(root: Path, count: int) -> list[Entry]:
-    folders = sorted({*root.glob("GT/*/"), *root.glob("*/truth/")})
-    if len(folders) != count:
+def _find_benchmark(root: Path, counts: Sequence[int], frames: int) -> list[Entry]:
+    paths = _find_frames(root)
+    if len(paths) not in counts:
+        expected = " or ".join(str(count) for count in counts)
         raise MediaError(
-            f"expected {count} folders GT/NAME or NAME/truth in {root}, found {len(folders)}; "
+            f"expected {expected} clips in {root} as {_ways('NAME')}, found {len(paths)}; "
             "unpack the whole data set there"
         )
-    paths = [folder.relative_to(root).as_posix() for folder in folders]
-    for path in paths:
-        _count_images(root, path, 1)
-    names = [path.removeprefix("GT/").removesuffix("/truth") for path in paths]
-    return [Entry(name, path, "test") for name, path in zip(names, paths, strict=True)]
+    for path in paths.values():
+        _count_images(root, path, frames)
+    return [Entry(name, path, "test") for name, path in paths.items()]
+
+
+def _find_frames(root: Path) -> dict[str, str]:
+    """Where the frames of each clip of a benchmark are; one folder may have several layouts."""
+    home = root / "GT" if (root / "GT").is_dir() else root
+    paths = {}
+    for folder in sorted(home.iterdir()):
+        truth = folder / "truth"
+        frames = truth if truth.is_dir() else folder
+        if frames.is_dir() and any(file.suffix.lower() in IMAGES for file in frames.iterdir()):
+            paths[folder.name] = frames.relative_to(root).as_posix()
+    return paths
+
+
+def _ways(name: str) -> str:
+    return f"GT/{name}/*.png, {name}/truth/*.png or {name}/*.png"
 
 
 def find_ucf101(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
@@ -98,14 +164,18 @@ def find_ucf101(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
     for part, file in lists:
         for line in _lines(root, f"ucfTrainTestlist/{file}"):
             name = line.split()[0]
-            if not (root / "UCF-101" / name).is_file():
+            if not _is_whole(root / "UCF-101" / name):
                 raise _incomplete(root, f"UCF-101/{name}")
             entries.append(Entry(name, f"UCF-101/{name}", part, name.split("/")[0]))
     return entries
 
 
 def find_hmdb51(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
-    """`CLASS/X.avi`, and split 1 in `testTrainMulti_7030_splits/CLASS_test_split1.txt`."""
+    """`CLASS/X.avi`, and split 1 in `testTrainMulti_7030_splits/CLASS_test_split1.txt`.
+
+    The classes may lie in `hmdb51_org`, after the name of their archive.
+    """
+    home = "hmdb51_org/" if (root / "hmdb51_org").is_dir() else ""
     entries = []
     end = "_test_split1.txt"
     lists = sorted((root / "testTrainMulti_7030_splits").glob(f"*{end}"))
@@ -120,9 +190,10 @@ def find_hmdb51(root: Path, seed: int, shares: Sequence[int]) -> list[Entry]:
                 raise MediaError(f"expected 'NAME 1' in {file}, found {line!r}; unpack it again")
             if mark not in parts:
                 continue  # 0: in neither part of this split
-            if not (root / group / name).is_file():
-                raise _incomplete(root, f"{group}/{name}")
-            entries.append(Entry(f"{group}/{name}", f"{group}/{name}", parts[mark], group))
+            path = f"{home}{group}/{name}"
+            if not _is_whole(root / path):
+                raise _incomplete(root, path)
+            entries.append(Entry(f"{group}/{name}", path, parts[mark], group))
     return entries
 
 
@@ -170,7 +241,7 @@ def _lines(root: Path, name: str) -> list[str]:
         text = (root / name).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise MediaError(f"expected text in {root / name}, found {error.reason}") from error
-    return [line for line in text.split("\n") if line.strip()]
+    return [line.strip() for line in text.split("\n") if line.strip()]
 
 
 def _count_images(root: Path, path: str, least: int) -> None:
@@ -184,8 +255,13 @@ def _count_images(root: Path, path: str, least: int) -> None:
 
 def _images(folder: Path) -> int:
     """How many there are; hidden files, such as `._1.png`, are none."""
-    names = (file.name for file in folder.iterdir() if file.suffix.lower() in IMAGES)
-    return sum(not name.startswith(".") for name in names)
+    files = (file for file in folder.iterdir() if file.suffix.lower() in IMAGES)
+    return sum(not file.name.startswith(".") and _is_whole(file) for file in files)
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether there is something in a file: where the disk was full, there is nothing."""
+    return file.is_file() and file.stat().st_size > 0
 
 
 def _incomplete(root: Path, name: str) -> MediaError:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from upreel.core.download import Progress, checksum, download
 from upreel.core.files import failed
-from upreel.data.datasets.index import Index, write_index
+from upreel.data.datasets.index import NAME, Index, read_index, write_index
 from upreel.data.datasets.layouts import LAYOUTS
 from upreel.errors import MediaError, UsageError
 
@@ -28,12 +28,14 @@ class Origin:
         licence: as they put it.
         archive: a zip file with a direct address; empty where there is none.
         sha256: of the archive; empty where its authors publish none.
+        tests: an archive of the test clips alone.
     """
 
     page: str
     licence: str
     archive: str = ""
     sha256: str = ""
+    tests: str = ""
 
 
 _UNSTATED = "none stated; for research"
@@ -42,9 +44,12 @@ ORIGINS = {
         "http://toflow.csail.mit.edu",
         "none stated; the videos belong to those who made them",
         "http://data.csail.mit.edu/tofu/dataset/vimeo_septuplet.zip",
+        tests="http://data.csail.mit.edu/tofu/testset/vimeo_test_clean.zip",
     ),
     "reds": Origin("https://seungjunnah.github.io/Datasets/reds.html", "CC BY 4.0"),
-    "vid4": Origin("https://github.com/xinntao/BasicSR", _UNSTATED),
+    "vid4": Origin(
+        "https://github.com/open-mmlab/mmagic/tree/main/tools/dataset_converters/vid4", _UNSTATED
+    ),
     "spmcs": Origin("https://github.com/jiangsutx/SPMC_VideoSR", _UNSTATED),
     "udm10": Origin("https://github.com/psychopa4/PFNL", _UNSTATED),
     "ucf101": Origin("https://www.crcv.ucf.edu/data/UCF101.php", _UNSTATED),
@@ -68,11 +73,12 @@ def prepare(
         shares: of train, val and test in a `folder`.
 
     Raises:
-        UsageError: there is no such data set.
+        UsageError: there is no such data set, or another has its index there.
         MediaError: something is missing.
         OutputError: the index cannot be written.
     """
     origin = origin_of(dataset)
+    _refuse_other(dataset, root)
     if not root.is_dir():
         raise MediaError(f"expected a folder with {dataset} in {root}, found none; {origin.page}")
     entries = LAYOUTS[dataset](root, seed, shares)
@@ -94,23 +100,66 @@ def origin_of(dataset: str) -> Origin:
     return ORIGINS[dataset]
 
 
-def fetch(origin: Origin, root: Path, *, progress: Progress | None = None) -> None:
+def fetch(
+    dataset: str, root: Path, *, test_only: bool = False, progress: Progress | None = None
+) -> None:
     """Download an archive into a folder and unpack it there.
 
+    Args:
+        dataset: one of `ORIGINS`.
+        root: its folder; it is made.
+        test_only: take the archive of the test clips, which is smaller.
+        progress: see `core.download`.
+
     Raises:
-        UsageError: the data set has no direct address.
+        UsageError: there is no such data set, it has no direct address, or another has its index
+            there.
         DownloadError: it cannot be fetched.
         MediaError: the archive is damaged or unsafe.
     """
-    if not origin.archive:
-        raise UsageError(
-            f"expected a data set with a direct address, found none; get it from {origin.page}"
-        )
-    target = root / origin.archive.rsplit("/", 1)[-1]
-    download(origin.archive, target, sha256=origin.sha256, progress=progress)
-    if not origin.sha256:
+    _refuse_other(dataset, root)
+    address = archive_of(dataset, test_only=test_only)
+    sha256 = "" if test_only else ORIGINS[dataset].sha256
+    target = root / address.rsplit("/", 1)[-1]
+    download(address, target, sha256=sha256, progress=progress)
+    if not sha256:
         log.info("%s: no checksum is published; SHA-256 %s", target.name, checksum(target))
     extract(target, root)
+
+
+def archive_of(dataset: str, *, test_only: bool = False) -> str:
+    """The direct address of a data set, or of its test clips.
+
+    Raises:
+        UsageError: there is no such data set, or it has no such address.
+    """
+    origin = origin_of(dataset)
+    if test_only and not origin.tests:
+        having = ", ".join(name for name, each in ORIGINS.items() if each.tests)
+        raise UsageError(f"expected {having} with --test-only, found {dataset}")
+    if not origin.archive:
+        told = (
+            f", which is {origin.page}; leave --download away"
+            if dataset == "folder"
+            else f"; get it from {origin.page}, unpack it there and leave --download away"
+        )
+        raise UsageError(f"expected a data set with a direct address, found {dataset}{told}")
+    return origin.tests if test_only else origin.archive
+
+
+def _refuse_other(dataset: str, root: Path) -> None:
+    """Keep the index of another data set; one that cannot be read is of no use to anybody."""
+    if not (root / NAME).is_file():
+        return
+    try:
+        found = read_index(root).dataset
+    except MediaError:
+        return
+    if found != dataset:
+        raise UsageError(
+            f"expected no index of another data set in {root}, found that of {found}; "
+            f"remove {root / NAME} to replace it"
+        )
 
 
 def extract(archive: Path, root: Path) -> None:
