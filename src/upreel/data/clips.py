@@ -98,7 +98,7 @@ def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> lis
     if not clips:
         raise MediaError(
             f"expected a folder with videos, folders of images, or an {INDEX} with {split} clips, "
-            f"found none in {data}"
+            f"found none in {data}; a public data set needs: upreel data prepare"
         )
     return clips
 
