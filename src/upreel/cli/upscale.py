@@ -15,6 +15,7 @@ from upreel.errors import UsageError
 _TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Flow = Literal["dis", "farneback", "variational", "zeros"]
 
 
 def upscale(
@@ -61,6 +62,13 @@ def upscale(
     precision: Annotated[
         Precision, typer.Option(help="What the network computes in; auto measures.")
     ] = "auto",
+    flow: Annotated[
+        Flow | None,
+        typer.Option(
+            help="What finds the motion for a network that uses it.",
+            show_default="what it was trained with",
+        ),
+    ] = None,
     tile: Annotated[
         int | None,
         typer.Option(help="Cut frames into tiles of this many pixels, to save memory.", min=16),
@@ -112,6 +120,7 @@ def upscale(
         end=None if end is None else parse_time(end),
         device=device,
         precision=precision,
+        flow=flow,
         tile=tile,
         deinterlace=deinterlace,
         audio=audio,

@@ -65,7 +65,12 @@ def _inputs(spec: Spec, clip: Tensor, span: Span[tuple[T, Tensor]]) -> dict[Inpu
     inputs: dict[Input, Tensor] = {}
     if "flow" in spec.inputs:
         inputs["flow"] = flow_to_neighbours(
-            clip, span.past, span.future, past=spec.past, future=spec.future
+            clip,
+            span.past,
+            span.future,
+            past=spec.past,
+            future=spec.future,
+            provider=spec.flow,
         )
     return inputs
 
