@@ -59,6 +59,7 @@ class Run:
             recipe.optimizer.name,
             recipe.optimizer.rate,
             decay=recipe.optimizer.decay,
+            betas=recipe.optimizer.betas,
             factors=recipe.optimizer.factors,
         )
         self._scaler = torch.amp.GradScaler("cpu", enabled=recipe.precision == "fp16")
