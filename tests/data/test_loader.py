@@ -16,7 +16,7 @@ from tests.training.clips import draw_clip, write_clips
 from upreel.data.clips import find_clips
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import CHAINS, degrade
-from upreel.data.loader import Augmentation, Color, Loader, Shape, WeightedSet
+from upreel.data.loader import Augmentation, Color, Loader, Motion, Shape, WeightedSet
 from upreel.data.samples import Batch
 from upreel.data.sources import FileSource, ProceduralSource
 from upreel.errors import UsageError
@@ -39,7 +39,7 @@ def make_loader(
     seed: int = 1,
     color: Color = "luma",
     chain: str = "BI",
-    flow: bool = False,
+    flow: Motion | None = None,
     augmentation: Augmentation = ALL,
 ) -> Loader:
     sources = [FileSource(clip, color) for clip in find_clips(data)]
@@ -54,7 +54,7 @@ def same(one: Batch, other: Batch) -> bool:
 
 @pytest.mark.parametrize(("color", "channels"), [("luma", 1), ("rgb", 3)])
 def test_shapes_for_each_color(data: Path, color: Color, channels: int) -> None:
-    batch = make_loader(data, color=color, flow=True).batch(0, SHAPE)
+    batch = make_loader(data, color=color, flow=Motion()).batch(0, SHAPE)
     assert batch.low.shape == (4, 3, channels, 8, 8)
     assert batch.high.shape == (4, 3, channels, 32, 32)
     assert batch.flow is not None and batch.flow.shape == (4, 3, 2, 2, 8, 8)
@@ -107,7 +107,7 @@ def test_flow_leads_to_the_neighbours() -> None:
     straight = Augmentation(flip=False, transpose=False, reverse=False)
     low = partial(degrade, chain=CHAINS["BI"], scale=4)
     loader = Loader(
-        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1, flow=True, augmentation=straight
+        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1, flow=Motion(), augmentation=straight
     )
     flow = loader.batch(0, Shape(2, 3, 32)).flow
     assert flow is not None

@@ -26,10 +26,16 @@ class StateSpec:
     """One tensor of the state: `(B, channels, H * scale, W * scale)` for frames of `H` by `W`.
 
     Frame sizes count after padding to a multiple of `Spec.multiple`.
+
+    Attributes:
+        channels: of the tensor.
+        scale: its size in relation to a frame.
+        cache: whether it only saves time: a step without it gives the same frames.
     """
 
     channels: int
     scale: Fraction = Fraction(1)
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +55,10 @@ class Spec:
         state: the tensors of the state.
         multiple: frame sizes that need no padding inside are multiples of this; others work too.
         halo: how far, in input pixels, one step looks around a pixel (motion comes on top);
-            `None` where there is no bound.
+            `None` where there is no bound, or one so far away that what lies there hardly counts.
         exact: whether tiles that overlap by `halo` give the same values as the whole frame.
+        tile: side of the tiles that larger frames have to be cut into to fit into memory, in input
+            pixels; `None` where whole frames do.
     """
 
     scale: int
@@ -66,6 +74,12 @@ class Spec:
     multiple: int = 1
     halo: int | None = None
     exact: bool = True
+    tile: int | None = None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether a step depends on the steps before it."""
+        return not all(each.cache for each in self.state.values())
 
 
 @dataclass(frozen=True, slots=True)
