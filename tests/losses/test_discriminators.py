@@ -46,13 +46,13 @@ def test_srgan_is_that_of_iseebetter(mode: str) -> None:
     case, network = Case.read(f"iseebetter_disc_{mode}"), SrganDiscriminator(3)
     case.fill(network)
     (scores,) = network.train(mode == "train")(Shown(case.arrays["in_image"][:, None]))
-    case.compare("logit", scores[:, 0], mode)
-    case.compare("prob", scores[:, 0].sigmoid(), mode)
+    case.compare(f"{mode}_logit", scores[:, 0])
+    case.compare(f"{mode}_prob", scores[:, 0].sigmoid())
     if mode == "train":
         buffers = dict(network.named_buffers())
         for layer in (3, 21):
             for name in ("running_mean", "running_var"):
-                case.compare(f"{name}_{layer}", buffers[f"net.{layer}.{name}"], mode)
+                case.compare(f"train_{name}_{layer}", buffers[f"net.{layer}.{name}"])
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -73,8 +73,8 @@ def test_frames_are_judged_as_published(
         (scores,) = network.train(mode == "train")(shown)
     else:  # its other branch would move the statistics, but not these scores
         scores, _ = network.train(mode == "train")(shown)
-    case.compare("score_map", maps[0], mode)
-    case.compare("prob", scores.sigmoid(), mode)
+    case.compare(f"{mode}_score_map", maps[0])
+    case.compare(f"{mode}_prob", scores.sigmoid())
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -87,8 +87,8 @@ def test_motion_is_judged_as_published(mode: str) -> None:
     motion = motion.view(2, 1, 2, 2, *motion.shape[-2:])
     shown = Shown(neighbours[:, :1], neighbours[:, None], torch.zeros_like(motion), motion)
     _, scores = network.train(mode == "train")(shown)
-    case.compare("score_map", maps[1], mode)
-    case.compare("prob", scores.sigmoid(), mode)
+    case.compare(f"{mode}_score_map", maps[1])
+    case.compare(f"{mode}_prob", scores.sigmoid())
 
 
 @pytest.mark.parametrize("planes", [1, 3])
