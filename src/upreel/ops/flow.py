@@ -17,7 +17,6 @@ network.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from typing import Literal
 
 import cv2
@@ -26,10 +25,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from upreel.ops.variational import variational_flow
+
 FlowProvider = Literal["dis", "farneback", "variational", "zeros"]
 """What finds optical flow."""
 
 _SMALLEST = 16  # DIS needs room for its 8x8 patches on the coarsest level
+_AT_ONCE = 2**17  # pixels: small images are faster together, large ones would take memory
 _solvers = threading.local()
 
 
@@ -98,28 +100,29 @@ def find_flow(frames: Tensor, neighbours: Tensor, *, provider: FlowProvider = "d
     """Optical flow so that `frames(p)` looks like `neighbours(p + flow(p))`.
 
     Args:
-        frames: `(..., C, H, W)`, 0..1; one channel is luma, three are RGB.
+        frames: `(N, ..., C, H, W)`, 0..1; one channel is luma, three are RGB.
         neighbours: same shape.
         provider: what finds it; `variational` sees colours, the others the mean of the channels.
 
     Returns:
-        `(..., 2, H, W)`, float32, on the device of `frames`: x then y, in pixels.
+        `(N, ..., 2, H, W)`, float32, on the device of `frames`: x then y, in pixels.
     """
     *many, _, height, width = frames.shape
     if provider == "zeros":
         return frames.new_zeros(*many, 2, height, width, dtype=torch.float32)
-    solve = _ON_8_BITS[provider]
+    if provider == "variational":
+        one, two = frames.flatten(0, -4), neighbours.flatten(0, -4)
+        step = max(1, _AT_ONCE // (height * width))
+        parts = [slice(first, first + step) for first in range(0, len(one), step)]
+        flows = [variational_flow(one[part], two[part]) for part in parts]
+        return torch.cat(flows).view(*many, 2, height, width)
+    solve = farneback_flow if provider == "farneback" else dis_flow
     pairs = zip(*(_luma_planes(clip) for clip in (frames, neighbours)), strict=True)
     flow = np.empty((frames[..., 0, 0, 0].numel(), height, width, 2), np.float32)
     for place, (frame, neighbour) in enumerate(pairs):
         flow[place] = solve(frame, neighbour)
     found = torch.from_numpy(flow).permute(0, 3, 1, 2)
     return found.reshape(*many, 2, height, width).to(frames.device)
-
-
-_ON_8_BITS: dict[
-    FlowProvider, Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]]
-] = {"dis": dis_flow, "farneback": farneback_flow, "variational": dis_flow}
 
 
 def _luma_planes(clip: Tensor) -> NDArray[np.uint8]:

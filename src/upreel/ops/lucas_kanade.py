@@ -9,7 +9,7 @@ from torch import Tensor
 from upreel.ops.warp import warp
 
 _WINDOW = 7
-_DAMPING = 1e-3
+_DAMPING = 1e-4
 
 
 def refine_flow(frames: Tensor, neighbours: Tensor, flow: Tensor) -> Tensor:
