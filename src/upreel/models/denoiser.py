@@ -62,8 +62,9 @@ class ScanDenoiser(nn.Module):
         self.up = nn.ConvTranspose2d(half, fine, 2, stride=2)
         self.after = nn.Sequential(RowBlock(fine), RowBlock(fine))
         self.last = nn.Conv2d(fine, 1, 3, padding=1)
-        nn.init.zeros_(self.last.weight)
-        nn.init.zeros_(self.last.bias)
+        with torch.no_grad():  # so that training begins with the mean of the burst
+            for parameter in self.last.parameters():
+                parameter.zero_()
 
     def forward(self, evidence: Evidence, visible: Tensor) -> Tensor:
         """Estimate the base without noise.
