@@ -42,12 +42,14 @@ def variational_flow(frames: Tensor, neighbours: Tensor) -> Tensor:
         neighbours: same shape.
 
     Returns:
-        `(N, 2, H, W)`, float32, x then y, in pixels; exactly zero between equal images.
+        `(N, 2, H, W)`, float32, x then y, in pixels; exactly zero between equal images. No
+        gradient flows through it.
     """
     height, width = frames.shape[-2:]
     levels = count_levels(height, width)
     fine_to_coarse = zip(
-        *(_pyramid(images.float(), levels) for images in (frames, neighbours)), strict=True
+        *(_pyramid(images.detach().float(), levels) for images in (frames, neighbours)),
+        strict=True,
     )
     flow = frames.new_zeros(len(frames), 2, 1, 1, dtype=torch.float32)
     for level, (frame, neighbour) in reversed(list(enumerate(fine_to_coarse))):
