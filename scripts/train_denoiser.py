@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from upreel.inference.denoising import NETWORK
 from upreel.models.weights import Provenance, save
 from upreel.training.denoising import DenoiserRecipe, train_denoiser
 from upreel.training.export import find_commit
@@ -30,7 +31,7 @@ def main() -> None:
     recipe = DenoiserRecipe.model_validate_json("{" + values + "}")
     network = train_denoiser(recipe, arguments.out, progress=lambda line: print(line, flush=True))
     provenance = Provenance(
-        network="scan-denoiser",
+        network=NETWORK,
         arguments={"channels": recipe.channels},
         name="denoise:afm",
         scale=1,

@@ -3,18 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
 
-from upreel.errors import MediaError
+from upreel.errors import MediaError, WeightsError
 from upreel.models.denoiser import Evidence, ScanDenoiser
+from upreel.models.weights import read, shipped
 from upreel.scans.bursts import Burst, join
 from upreel.scans.scan import Heights
 
 BURST = 10
 """Scans that are looked at together."""
 _FEWEST = 3
+NETWORK = "scan-denoiser"
+"""Its name in files of weights."""
+
+
+def load_denoiser(path: Path | None = None) -> ScanDenoiser:
+    """The network with weights from a file; with those that ship if there is none.
+
+    Raises:
+        WeightsError: the file is damaged, or made for another network.
+    """
+    path = path or shipped("denoise:afm", 1)
+    provenance, tensors = read(path)
+    if provenance.network != NETWORK:
+        raise WeightsError(
+            f"expected weights of a {NETWORK} in {path}, found those of a {provenance.network}, "
+            "which does not denoise scans"
+        )
+    try:
+        network = ScanDenoiser(channels=int(provenance.arguments["channels"]))
+        network.load_state_dict(tensors)
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise WeightsError(f"{path} does not fit the network {NETWORK}: {error}") from error
+    return network.eval().requires_grad_(False)
 
 
 def denoise_movie(
@@ -25,8 +50,8 @@ def denoise_movie(
     Args:
         heights: `(T, H, W)`, any unit, at least three scans.
         network: with its weights.
-        burst: how many scans are looked at for each, itself among them; fewer where sharp changes
-            between scans leave nothing to learn from those far away.
+        burst: how many scans are looked at for each, itself among them; fewer (3 at
+            least) where the sample changes so much that those far away say nothing.
 
     Yields:
         `(H, W)`, one for each scan, in the heights' unit, where the scan lay: as tilted and drifted

@@ -43,7 +43,7 @@ class Evidence:
 class ScanDenoiser(nn.Module):
     """A U-net of three levels that adds to the mean of the burst what it lacks."""
 
-    def __init__(self, *, channels: int = 24) -> None:
+    def __init__(self, *, channels: int = 16) -> None:
         """Build it with random weights.
 
         Args:

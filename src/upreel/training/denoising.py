@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -53,25 +53,23 @@ class DenoiserRecipe(Table):
         average: what the moving average of weights keeps of its past.
         rows: what errors of the offsets and slopes of rows count beside those of pixels.
         blind: part of the scans whose base is hidden wholly.
-        precision: what convolutions run in.
         save_every: steps between checkpoints.
         validate_every: steps between scores.
     """
 
     seed: int = 1
-    channels: Positive = 24
-    movies: Positive = 300
+    channels: Positive = 16
+    movies: Positive = 200
     bases: Positive = 2
     size: Positive = 128
     moving: Rate = 0.25
     steps: Positive = 4000
-    batch: Positive = 4
-    rate: Rate = 1.5e-3
+    batch: Positive = 2
+    rate: Rate = 2e-3
     final_rate: Rate = 1e-5
     average: Annotated[float, Field(ge=0, lt=1)] = 0.998
     rows: Rate = 0.3
     blind: Rate = 0.2
-    precision: Literal["bf16", "fp32"] = "bf16"
     save_every: Positive = 100
     validate_every: Positive = 500
 
@@ -127,21 +125,22 @@ def train_denoiser(
     torch.manual_seed(recipe.seed)
     network = ScanDenoiser(channels=recipe.channels)
     average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizers = make_optimizers(network, "adam", recipe.rate)
+    optimizers = make_optimizers(network, "muon", recipe.rate)
     begun = 0
     if (out / CHECKPOINT).exists():
         state = torch.load(out / CHECKPOINT, weights_only=True)
         begun = state["step"]
         network.load_state_dict(state["network"])
         average.load_state_dict(state["average"])
-        optimizers[0].load_state_dict(state["optimizer"])
+        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(kept)
         progress(f"goes on from step {begun}")
     pool = Pool(recipe)
     for step in range(begun, recipe.steps):
         rate = rate_at(
             step, steps=recipe.steps, peak=recipe.rate, final=recipe.final_rate, warm_up=100
         )
-        loss = _learn(network, optimizers[0], pool.draw(step), rate, recipe)
+        loss = _learn(network, optimizers, pool.draw(step), rate, recipe)
         with torch.no_grad():
             weights = network.state_dict()
             keep = decay_at(step, limit=recipe.average)
@@ -161,7 +160,7 @@ def train_denoiser(
                         "step": step + 1,
                         "network": network.state_dict(),
                         "average": average.state_dict(),
-                        "optimizer": optimizers[0].state_dict(),
+                        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
                     },
                     pending.path,
                 )
@@ -171,21 +170,20 @@ def train_denoiser(
 
 def _learn(
     network: ScanDenoiser,
-    optimizer: torch.optim.Optimizer,
+    optimizers: Sequence[torch.optim.Optimizer],
     batch: Batch,
     rate: float,
     recipe: DenoiserRecipe,
 ) -> float:
     """Take one step; returns the loss."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad(set_to_none=True)
-    with torch.autocast("cpu", torch.bfloat16, enabled=recipe.precision == "bf16"):
-        output = network(batch.evidence, batch.visible)
-    loss = compare_hidden(output.float(), batch, rows=recipe.rows)
+    network.zero_grad(set_to_none=True)
+    loss = compare_hidden(network(batch.evidence, batch.visible), batch, rows=recipe.rows)
     loss.backward()  # type: ignore[no-untyped-call]
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    optimizer.step()
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        optimizer.step()
     return loss.item()
 
 
