@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from upreel.errors import MediaError
 
@@ -65,3 +65,22 @@ class Scan:
         """Columns and rows."""
         _, rows, columns = self.heights.shape
         return columns, rows
+
+
+def as_heights(values: ArrayLike, source: str) -> Heights:
+    """Make the heights of a scan from what a file holds: one image, or several.
+
+    Args:
+        values: `(H, W)` or `(T, H, W)`, real numbers.
+        source: the name of the file, for the message.
+
+    Raises:
+        MediaError: they are something else.
+    """
+    array = np.asarray(values)
+    if array.dtype.kind not in "fiub" or array.ndim not in (2, 3):
+        raise MediaError(
+            f"{source}: expected numbers of one channel as (rows, columns) or (frames, rows, "
+            f"columns), found {array.dtype} of {array.shape}"
+        )
+    return np.ascontiguousarray(array.reshape(-1, *array.shape[-2:]), np.float32)

@@ -1,0 +1,165 @@
+"""Files of instruments, through AFMReader, pySPM and igor2.
+
+AFMReader knows the layout of the data; what else the headers say is read here, because it returns
+little of that. Lengths are made nm by the readers. libasd is not used for `.asd`: its release
+1.5.6 refuses files with a converter's range that AFMReader reads.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+
+from upreel.errors import MediaError
+from upreel.scans.facts import facts_of, require
+from upreel.scans.scan import Fact, Scan, as_heights
+
+_LENGTHS = ("height", "measuredheight", "amplitude", "error")
+"""Channels of JPK that AFMReader turns into nm."""
+_HEIGHTS = ("Height Sensor", "Height", "ZSensor")
+_NANOMETRES = {"nm": 1.0, "um": 1e3, "µm": 1e3, "pm": 1e-3, "mm": 1e6}
+
+
+def read_asd(path: Path, channel: str | None) -> Scan:
+    """Read a high-speed AFM movie: `TP` (height), `ER` (error) or `PH` (phase)."""
+    channel = channel or "TP"
+    frames, _, header = _afmreader("asd", ".asd").load_asd(path, channel)
+    # AFMReader computes this one with an exclusive or.
+    header.pop("analogue_digital_resolution", None)
+    return Scan(
+        as_heights(frames, path.name),
+        pixel_size=(header["x_nm"] / header["x_pixels"], header["y_nm"] / header["y_pixels"]),
+        unit="deg" if channel == "PH" else "nm",
+        frame_time=header["frame_time"] / 1000,
+        channel=channel,
+        metadata=facts_of(header),
+        source=path.name,
+    )
+
+
+def read_jpk(path: Path, channel: str | None) -> Scan:
+    """Read an image of JPK's: a channel such as `height_trace` or `vDeflection_retrace`."""
+    channel = channel or "height_trace"
+    image, _ = _afmreader("jpk", ".jpk").load_jpk(path, channel)
+    with require("tifffile", ".jpk").TiffFile(path) as file:
+        tags = {str(tag.code): tag.value for tag in file.pages[0].tags}
+    return Scan(
+        as_heights(image, path.name),
+        pixel_size=(tags["32834"] / tags["32838"] * 1e9, tags["32835"] / tags["32839"] * 1e9),
+        unit=_jpk_unit(channel),
+        channel=channel.rpartition("_")[0],
+        direction=channel.rpartition("_")[2],
+        metadata=facts_of({f"tag {code}": value for code, value in tags.items()}),
+        source=path.name,
+    )
+
+
+def read_h5_jpk(path: Path, channel: str | None) -> Scan:
+    """Read a movie of JPK's: a channel such as `height_trace`."""
+    channel = channel or "height_trace"
+    frames, pixel, times = _afmreader("h5_jpk", ".h5-jpk").load_h5jpk(path, channel)
+    with require("h5py", ".h5-jpk").File(path) as file:
+        header = facts_of(file["Measurement_000"].attrs)
+    return Scan(
+        as_heights(frames, path.name),
+        pixel_size=(float(pixel), float(pixel)),  # it reads square images only
+        unit=_jpk_unit(channel),
+        frame_time=float(times["frame 1"]) if len(times) > 1 else None,
+        channel=channel.rpartition("_")[0],
+        direction=channel.rpartition("_")[2],
+        metadata=header,
+        source=path.name,
+    )
+
+
+def read_spm(path: Path, channel: str | None) -> Scan:
+    """Read an image of Bruker's: a channel such as `Height Sensor`; its trace if it has one.
+
+    Raises:
+        MediaError: there is no such channel, or it is no file of Bruker's.
+    """
+    reader = require("pySPM", ".spm")
+    if b"*File list end" not in path.read_bytes():  # for which pySPM looks for ever
+        raise MediaError(f"{path}: expected a header of Bruker's, found none, or part of one")
+    file = reader.Bruker(str(path))
+    layers = [
+        {k.decode("latin-1"): b": ".join(v).decode("latin-1") for k, v in layer.items()}
+        for layer in file.layers
+    ]
+    named = [(re.findall(r'"([^"]*)"', x.get("@2:Image Data", "")), x) for x in layers]
+    names = [name[-1] for name, _ in named if name]
+    wanted = channel or next((name for name in _HEIGHTS if name in names), "Height")
+    if wanted not in names:
+        raise MediaError(f"{path}: expected a channel {wanted!r}, found {', '.join(names)}")
+    image = file.get_channel(wanted)
+    ours = [layer for name, layer in named if name and name[-1] == wanted]
+    trace = [layer for layer in ours if layer.get("Line Direction") != "Retrace"]
+    header = (trace or ours)[0]
+    real, pixels = image.size["real"], image.size["pixels"]
+    factor = _NANOMETRES.get(real["unit"])
+    scale = _NANOMETRES.get(image.zscale)
+    return Scan(
+        as_heights(np.flipud(image.pixels) * (scale or 1.0), path.name),
+        pixel_size=None if factor is None
+        else (real["x"] / pixels["x"] * factor, real["y"] / pixels["y"] * factor),
+        unit="nm" if scale else str(image.zscale),
+        channel=wanted,
+        direction=header.get("Line Direction", "").lower(),
+        metadata=facts_of(header),
+        source=path.name,
+    )  # fmt: skip
+
+
+def read_ibw(path: Path, channel: str | None) -> Scan:
+    """Read an image of Asylum Research's: a channel such as `HeightRetrace`.
+
+    Raises:
+        MediaError: there is no such channel.
+    """
+    wave = require("igor2.binarywave", ".ibw").load(str(path))["wave"]
+    data = np.asarray(wave["wData"])
+    names = [name.decode("latin-1") for labels in wave["labels"] for name in labels if name]
+    layers = data.reshape(*data.shape[:2], -1)
+    names = names if len(names) == layers.shape[2] else [f"{n}" for n in range(layers.shape[2])]
+    wanted = channel or next((name for name in names if name.startswith("Height")), names[0])
+    if wanted not in names:
+        raise MediaError(f"{path}: expected a channel {wanted!r}, found {', '.join(names)}")
+    note = wave["note"].decode("latin-1").replace("\n", "\r")
+    pairs = (line.partition(":") for line in note.split("\r"))
+    header: dict[str, Fact] = {key.strip(): value.strip() for key, colon, value in pairs if colon}
+    direction = "retrace" if wanted.endswith("Retrace") else "trace" if "Trace" in wanted else ""
+    metres = wanted.startswith(("Height", "ZSensor", "Amplitude", "Deflection"))
+    return Scan(
+        as_heights(
+            np.flipud(layers[:, :, names.index(wanted)].T) * (1e9 if metres else 1), path.name
+        ),
+        pixel_size=_ibw_pixel(header, layers.shape),
+        unit="nm" if metres else "deg" if wanted.startswith("Phase") else "",
+        channel=wanted,
+        direction=direction,
+        metadata=header,
+        source=path.name,
+    )
+
+
+def _ibw_pixel(header: Mapping[str, Fact], shape: tuple[int, ...]) -> tuple[float, float] | None:
+    sizes = [header.get(name) for name in ("FastScanSize", "SlowScanSize")]
+    if None in sizes:
+        return None
+    across, down = (float(size or 0) * 1e9 / n for size, n in zip(sizes, shape[:2], strict=True))
+    return across, down
+
+
+def _jpk_unit(channel: str) -> str:
+    return "nm" if channel.rpartition("_")[0].lower() in _LENGTHS else ""
+
+
+def _afmreader(name: str, suffix: str) -> ModuleType:
+    """A module of AFMReader, which otherwise tells stderr every step."""
+    module = require(f"AFMReader.{name}", suffix)
+    require("loguru", suffix).logger.disable("AFMReader")
+    return module
