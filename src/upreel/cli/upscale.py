@@ -41,7 +41,7 @@ def upscale(
         int | None, typer.Option(help="Height of the result instead; the width follows.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A name from 'upreel models', or a .safetensors file.")
+        str, typer.Option(help="A name from 'upreel models', or a .safetensors or .pth file.")
     ] = "swift:real",
     codec: Annotated[
         str | None,

@@ -55,7 +55,8 @@ class Options:
         device: a device of torch, or `auto`.
         precision: what the network computes in.
         flow: what finds the optical flow of a network that uses it; its own choice without it.
-        tile: side of the tiles that a frame is cut into, in input pixels; whole frames without it.
+        tile: side of the tiles that a frame is cut into, in input pixels; without it, whole frames,
+            or tiles for networks that need them.
         deinterlace: `auto` deinterlaces what the file says is interlaced.
         audio: whether sound is carried over.
         overwrite: whether an existing result is replaced.
@@ -288,7 +289,7 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
         upscaler = make(dtype)
         if dtype != torch.float32:
             in_fp32 = lambda: make(torch.float32)  # noqa: E731
-    upscaler = Guarded(upscaler, tile=options.tile, in_fp32=in_fp32)
+    upscaler = Guarded(upscaler, tile=options.tile or upscaler.spec.tile, in_fp32=in_fp32)
     if options.flow:
         if "flow" not in upscaler.spec.inputs:
             raise UsageError(

@@ -17,6 +17,7 @@ ZOO = {
     "compact": "upreel.models.compact:Compact",
     "rbpn": "upreel.models.rbpn:RBPN",
     "dbpn": "upreel.models.dbpn:DBPN",
+    "srresnet": "upreel.models.srresnet:SRResNet",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",

@@ -8,23 +8,18 @@ of the same blocks (`models/rbpn.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from itertools import count
 from typing import cast
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upreel.errors import UsageError
-from upreel.models.bicubic import Bicubic
+from upreel.models.pixels import PLANES, exactly, interpolate, tile_of, type_of
 from upreel.models.upscaler import Color, Spec, State, Window
 
 _KERNELS = {1: (3, 1, 1), 2: (6, 2, 2), 3: (7, 3, 2), 4: (8, 4, 2), 8: (12, 8, 2)}
 """Kernel, stride and padding of what changes the resolution, by scale; 3 is not in that code."""
-
-PLANES: dict[Color, int] = {"luma": 1, "rgb": 3}
-"""Channels of a frame."""
 
 
 def steps_of(scale: int) -> tuple[int, int, int]:
@@ -194,7 +189,7 @@ class DBPN(nn.Module):
             down = self.get_submodule(f"down{stage}")(torch.cat(high, 1))
             # The frame's own features are seen by the first stage alone.
             low = [down] if stage == 1 else [down, *low]
-        image = leave(self.output_conv.conv, torch.cat(high, 1))
+        image = exactly(self.output_conv.conv, torch.cat(high, 1))
         if self.residual:
             image = image + interpolate(frame, self.scale)
         return image.view(*clip.shape[:2], *image.shape[1:])
@@ -223,52 +218,8 @@ def scale_of(deconv: Tensor) -> int:
     return kernels[deconv.shape[-1]]
 
 
-def tile_of(channels: int, scale: int) -> int:
-    """The side of tiles for which features at high resolution take about 0.2 GB each."""
-    return max(32768 // (channels * scale) // 16 * 16, 32)
-
-
-def type_of(module: ConvBlock, device: torch.device) -> torch.dtype:
-    """What convolutions compute in."""
-    if torch.is_autocast_enabled(device.type):
-        return torch.get_autocast_dtype(device.type)
-    return module.conv.weight.dtype
-
-
 def enter(block: ConvBlock, frame: Tensor) -> Tensor:
-    """Pixels to features: in float32, because half precision would round the code values."""
-    with torch.autocast(frame.device.type, enabled=False):
-        x = convolve(frame.float(), block.conv.weight, block.conv.bias)
-    features: Tensor = block.act(x.to(type_of(block, frame.device)))
+    """The first features of a frame."""
+    x = exactly(block.conv, frame)
+    features: Tensor = block.act(x.to(type_of(block.conv, frame.device)))
     return features
-
-
-def leave(last: nn.Conv2d, features: Tensor) -> Tensor:
-    """Features to pixels, in float32 for the same reason."""
-    with torch.autocast(features.device.type, enabled=False):
-        return convolve(features.float(), last.weight, last.bias, padding=last.padding)
-
-
-def convolve(
-    x: Tensor,
-    weight: Tensor,
-    bias: Tensor | None = None,
-    *,
-    stride: int | tuple[int, ...] = 1,
-    padding: int | tuple[int, ...] | str = 1,
-) -> Tensor:
-    """Convolve in the type of `x`."""
-    bias = None if bias is None else bias.to(x.dtype)
-    return F.conv2d(x, weight.to(x.dtype), bias, stride, padding)
-
-
-def interpolate(frame: Tensor, scale: int) -> Tensor:
-    """Enlarge `(B, C, H, W)` by bicubic interpolation, in float32."""
-    with torch.autocast(frame.device.type, enabled=False):
-        high: Tensor = _bicubic(scale)(frame.float()[:, None])
-    return high[:, 0]
-
-
-@cache
-def _bicubic(scale: int) -> Bicubic:
-    return Bicubic(scale)

@@ -24,20 +24,16 @@ from torch import Tensor, nn
 
 from upreel.errors import UsageError
 from upreel.models.dbpn import (
-    PLANES,
     ConvBlock,
     DeconvBlock,
     DownBlock,
     UpBlock,
-    convolve,
     enter,
-    interpolate,
     scale_of,
     start,
     steps_of,
-    tile_of,
-    type_of,
 )
+from upreel.models.pixels import PLANES, exactly, interpolate, tile_of, type_of
 from upreel.models.upscaler import Color, Spec, State, StateSpec, Window
 from upreel.ops.flow import FlowProvider
 
@@ -287,38 +283,34 @@ class RBPN(nn.Module):
 
     def _glance(self, frames: Tensor) -> Tensor:
         """The neighbour's part of the first convolution of `(B, C, H, W)`."""
-        planes = frames.shape[1]
-        with torch.autocast(frames.device.type, enabled=False):
-            part = convolve(frames.float(), self.feat1.conv.weight[:, planes : 2 * planes])
-        return part.to(type_of(self.feat1, frames.device))
+        part = exactly(self.feat1.conv, frames, channels=self._parts[1], biased=False)
+        return part.to(type_of(self.feat1.conv, frames.device))
+
+    @property
+    def _parts(self) -> tuple[slice, slice, slice]:
+        """The channels that the first convolution sees of a frame, a neighbour, and their flow."""
+        planes = PLANES[self.color]
+        return slice(planes), slice(planes, 2 * planes), slice(2 * planes, None)
 
     def _enlarge(
         self, frame: Tensor, neighbours: Sequence[Tensor], flows: Sequence[Tensor]
     ) -> Tensor:
         """Enlarge `(B, C, H, W)` with what `_glance` made of each neighbour, and its flow."""
-        planes, weight = frame.shape[1], self.feat1.conv.weight
-        exact = torch.autocast(frame.device.type, enabled=False)
-        with exact:
-            own = convolve(frame.float(), weight[:, :planes], self.feat1.conv.bias)
-        low, high, parts = enter(self.feat0, frame), torch.empty(0), list[Tensor]()
+        first, last = self.feat1, self.output.conv
+        own, _, motion = self._parts
+        pixels = exactly(first.conv, frame, channels=own)
+        low, parts = enter(self.feat0, frame), list[Tensor]()
         for place, (neighbour, flow) in enumerate(zip(neighbours, flows, strict=True)):
-            low = self.res_feat3(high) if place else low
-            with exact:
-                motion = own + convolve(flow.float(), weight[:, 2 * planes :])
-            pair = self.feat1.act(neighbour + motion.to(neighbour.dtype))
+            seen = pixels + exactly(first.conv, flow, channels=motion, biased=False)
             single = self.DBPN(low)
-            high = single + self.res_feat2(single - self.res_feat1(pair))
-            parts.append(self._leave(high, place))
+            several = self.res_feat1(first.act(neighbour + seen.to(neighbour.dtype)))
+            high = single + self.res_feat2(single - several)
+            part = slice(place * self.channels, (place + 1) * self.channels)
+            parts.append(exactly(last, high, channels=part, biased=not place))
+            if place + 1 < len(neighbours):
+                low = self.res_feat3(high)
         image = torch.stack(parts).sum(0)
         return image + interpolate(frame, self.scale) if self.residual else image
-
-    def _leave(self, high: Tensor, place: int) -> Tensor:
-        """What the last convolution makes of the large features of one neighbour."""
-        conv, size = self.output.conv, self.channels
-        weight = conv.weight[:, place * size : (place + 1) * size]
-        bias = None if place else conv.bias
-        with torch.autocast(high.device.type, enabled=False):
-            return convolve(high.float(), weight, bias, stride=conv.stride, padding=conv.padding)
 
 
 def fill_borders(wanted: Sequence[int], *, before: int, after: int, border: Border) -> list[int]:

@@ -186,7 +186,8 @@ def scales_of(model: str) -> tuple[int, ...]:
     name = _full_name(model)
     if name not in names():
         raise UsageError(
-            f"expected a model out of {', '.join(names())} or a .safetensors or .pth file, found {model!r}"
+            f"expected a model out of {', '.join(names())} or a .safetensors or .pth file, "
+            f"found {model!r}"
         )
     return names()[name]
 

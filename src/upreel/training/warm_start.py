@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from upreel.errors import WeightsError
-from upreel.models.weights import folder, read
+from upreel.models.weights import folder, is_file, read
 
 
 def warm_start(network: nn.Module, init: str) -> None:
@@ -21,7 +21,7 @@ def warm_start(network: nn.Module, init: str) -> None:
     Raises:
         WeightsError: there is no such file, or it is for another network.
     """
-    path = Path(init) if init.endswith(".safetensors") else folder() / f"{init}.safetensors"
+    path = Path(init) if is_file(init) else folder() / f"{init}.safetensors"
     _, tensors = read(path)
     own = network.state_dict()
     fitted = {
