@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from upreel.scans.registration import align, combine, combine_each, find_shift, move
+from upreel.scans.registration import align, burst_around, combine, combine_each, find_shift, move
 from upreel.scans.scan import Heights
 
 
@@ -70,5 +70,23 @@ def test_the_mean_of_a_burst_halves_white_noise_and_the_median_drops_a_spike() -
 def test_each_frame_is_combined_with_its_neighbours() -> None:
     levels = np.array([0, 1, 2, 3, 10], np.float32)
     movie = surface() + levels[:, None, None]
-    means = (combine_each(movie, "mean", reach=1) - surface()).mean((1, 2))
-    assert means == pytest.approx([0.5, 1, 2, 5, 6.5], abs=1e-3)
+    means = [(frame - surface()).mean() for frame in combine_each(movie, "mean", burst=3)]
+    assert means == pytest.approx([1, 1, 2, 5, 5], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("number", "frames", "burst", "wanted"),
+    [(0, 9, 4, "0123"), (4, 9, 4, "2345"), (8, 9, 4, "5678"), (1, 2, 10, "01"), (0, 1, 3, "0")],
+)
+def test_a_burst_lies_around_its_frame(number: int, frames: int, burst: int, wanted: str) -> None:
+    assert "".join(map(str, range(frames)[burst_around(number, frames, burst)])) == wanted
+
+
+def test_on_a_lattice_the_nearest_of_all_fitting_shifts_is_taken() -> None:
+    y, x = np.mgrid[:96, :96]
+    random = np.random.default_rng(5)
+    lattice = [np.cos((x + y - s) / 2) + np.cos((x - y - s) / 2) for s in (0, 2)]
+    base, frame = (
+        np.asarray(image + random.normal(0, 0.5, x.shape), np.float32) for image in lattice
+    )
+    assert find_shift(frame, base) == pytest.approx((2, 0), abs=0.2)

@@ -103,7 +103,7 @@ def test_half_a_file_never_has_its_name(
         path.write_bytes(b"half")
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setitem(writers.WRITERS, suffix, write_half)  # type: ignore[arg-type]
+    monkeypatch.setitem(writers.WRITERS, suffix, write_half)
     with pytest.raises(OutputError, match="no space left on device"):
         write_scan(movie(), tmp_path / f"scan{suffix}")
     assert not list(tmp_path.iterdir())

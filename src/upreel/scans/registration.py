@@ -7,6 +7,7 @@ the frequencies that do not change along the scan line are left out of the corre
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Literal
 
 import cv2
@@ -20,6 +21,8 @@ Combination = Literal["mean", "median"]
 _BAND = 0.12
 """Cycles per pixel: the Gaussian that keeps noise out of the correlation."""
 
+_FAR = 0.25
+"""Of a side of the frame."""
 _REFINEMENTS = 2
 
 
@@ -78,22 +81,31 @@ def combine(heights: Heights, base: int, how: Combination) -> Heights:
     return combined.astype(np.float32)
 
 
-def combine_each(heights: Heights, how: Combination, *, reach: int) -> Heights:
-    """Every frame of a movie, combined with `reach` frames before it and after it.
+def burst_around(number: int, frames: int, burst: int) -> slice:
+    """Which frames of a movie are looked at for one of them.
+
+    As many before it as after it; near the ends of the movie more from one side.
+
+    Args:
+        number: of the frame.
+        frames: of the movie.
+        burst: how many to look at; all where the movie has no more.
+    """
+    first = min(max(0, number - burst // 2), max(0, frames - burst))
+    return slice(first, first + burst)
+
+
+def combine_each(heights: Heights, how: Combination, *, burst: int) -> Iterator[Heights]:
+    """Every frame of a movie, `(H, W)`, combined with those around it.
 
     Args:
         heights: `(T, H, W)`.
         how: mean or median.
-        reach: neighbours on each side; at the ends of the movie there are fewer.
-
-    Returns:
-        `(T, H, W)`.
+        burst: how many are combined.
     """
-    combined = []
     for number in range(len(heights)):
-        first = max(0, number - reach)
-        combined.append(combine(heights[first : number + reach + 1], number - first, how))
-    return np.stack(combined)
+        around = burst_around(number, len(heights), burst)
+        yield combine(heights[around], number - around.start, how)
 
 
 def _peak(frame: Heights, base: Heights) -> tuple[float, float]:
@@ -106,7 +118,7 @@ def _peak(frame: Heights, base: Heights) -> tuple[float, float]:
     cross /= np.sqrt(np.abs(cross)) + 1e-12
     down, across = (np.fft.fftfreq(n) for n in frame.shape)
     cross *= np.exp(-0.5 * (down[:, None] ** 2 + across**2) / _BAND**2)
-    surface = np.fft.ifft2(cross).real
+    surface = np.fft.ifft2(cross).real * _nearness(frame.shape)
     row, column = map(int, np.unravel_index(int(surface.argmax()), surface.shape))
     near = np.roll(surface, (1 - row, 1 - column), axis=(0, 1))[:3, :3]
     return (
@@ -121,6 +133,12 @@ def _spectrum(frame: Heights) -> NDArray[np.complex128]:
     spectrum = np.fft.fft2(rows * window)
     spectrum[:, 0] = 0
     return spectrum
+
+
+def _nearness(shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Less for far shifts: on a lattice many fit, and samples drift little from scan to scan."""
+    down, across = (np.fft.fftfreq(n) / _FAR for n in shape)
+    return np.exp(-0.5 * (down[:, None] ** 2 + across**2))
 
 
 def _signed(index: int, size: int) -> int:
