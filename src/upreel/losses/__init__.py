@@ -83,15 +83,23 @@ def make_loss(name: str, options: Mapping[str, Option] | None = None) -> Term:
         ConfigError: there is no loss of that name, or it has no such option or value of one.
     """
     options = dict(options or {})
-    if name in LOSSES:
-        loss = LOSSES[name]
-        _check_options(f"loss {name!r}", loss, options)
-        return lambda seen: loss(seen.output, seen.truth, seen.weight, **options)
-    if name not in TERMS:
+    check_loss(name, options)
+    if name in TERMS:
+        return TERMS[name](**options)
+    loss = LOSSES[name]
+    return lambda seen: loss(seen.output, seen.truth, seen.weight, **options)
+
+
+def check_loss(name: str, options: Mapping[str, Option]) -> None:
+    """Refuse what cannot be made, without making it: `perceptual` would ask for its weights.
+
+    Raises:
+        ConfigError: there is no loss of that name, or it has no such option or value of one.
+    """
+    if name not in {**LOSSES, **TERMS}:
         known = ", ".join(sorted((*LOSSES, *TERMS)))
         raise ConfigError(f"expected a loss out of {known}, found {name!r}")
-    _check_options(f"loss {name!r}", TERMS[name], options)
-    return TERMS[name](**options)
+    _check_options(f"loss {name!r}", TERMS.get(name) or LOSSES[name], options)
 
 
 def check_discriminator(name: str, options: Mapping[str, Option]) -> None:
