@@ -1,10 +1,9 @@
-"""Successive over-relaxation (SOR) in the order of rows, many pixels at a time.
+"""Successive over-relaxation (SOR) of two equations for each pixel, half of the pixels at a time.
 
-SOR goes through the pixels row by row, and each pixel sees the new values of the ones above and to
-its left. Pixels on one diagonal (row + column the same) do not see each other, and a sweep may
-begin two diagonals behind the one before. So all sweeps go over the image as one wave front
-(Lamport 1974, "The parallel execution of DO loops"): a step updates every second one of the
-diagonals on it at once, and the values are those of the order of rows.
+In the usual order, row by row, a pixel waits for the one to its left. Here pixels are coloured like
+a chessboard: the neighbours of a black one are all red, so all of one colour are updated at once
+(Young 1971, "Iterative solution of large linear systems"). The solution is the same, and so is the
+speed of convergence.
 """
 
 from __future__ import annotations
@@ -39,107 +38,98 @@ class Equations(NamedTuple):
     below: Tensor
 
 
-class _Step(NamedTuple):
-    """The views that one step works on; each has the diagonals of the step as rows.
+class _Color(NamedTuple):
+    """What updating the pixels of one colour needs, all views of the tables.
 
     Attributes:
-        coefficients: the gain of the constant and of four neighbours.
-        values: of the pixels and of the four neighbours.
-        total: room for a sum.
-        totals: its x and y.
-        own: x and y of the pixels.
+        gains: of the constant and of five neighbours, each `(2, L)`.
+        values: of the pixels, and of the five neighbours.
+        own: x and y of the pixels, each `(L,)`.
         cross: the gain of y in the equation of x, and of x in that of y.
     """
 
-    coefficients: tuple[Tensor, ...]
+    gains: tuple[Tensor, ...]
     values: tuple[Tensor, ...]
-    total: Tensor
-    totals: tuple[Tensor, ...]
     own: tuple[Tensor, ...]
     cross: tuple[Tensor, ...]
 
 
-class WaveFront:
-    """Tables for images of one size, with their diagonals as rows.
+class RedBlack:
+    """Tables for images of one size, with every second pixel of each row for each colour.
 
-    Row `d` of a table is the diagonal of pixels with row + column `d`, by their row. A pixel finds
-    the ones to the left of it and above one diagonal back, and those to the right and below one
-    diagonal on; above and below are one place back and on too. Places without a pixel separate
-    images and stay zero.
+    Place `k` of a row is column `2 k` or `2 k + 1`. The neighbours of a pixel, all of the other
+    colour, are at the same place of the rows above, below, and its own, and one place before in the
+    own row (if the column is even) or behind (if it is odd). Rows and images follow each other with
+    one place between them that stays zero.
     """
 
-    def __init__(
-        self, images: int, size: tuple[int, int], *, sweeps: int, device: torch.device
-    ) -> None:
-        """Make the tables, and the views of them that each step needs."""
-        self._tall = size[0] > size[1]  # transposed then: diagonals are by the shorter side
-        self._shape = images, min(size), max(size)
-        diagonals, length = sum(size) - 1, images * (min(size) + 1)
-        self._table = torch.zeros(diagonals, 6, 2, length, device=device)
-        self._state = torch.zeros(diagonals + 2, 2, length + 2, device=device)
-        total = torch.empty(sweeps, 2, length, device=device)
-        self._steps = []
-        for step in range(diagonals + 2 * (sweeps - 1)):
-            first = max(step - 2 * (sweeps - 1), step % 2)
-            last = min(step, diagonals - 1)
-            coefficients = self._table[first : last + 1 : 2].unbind(1)
-            values = tuple(
-                self._state[first + on : last + on + 1 : 2, :, place : place + length]
-                for on, place in ((1, 1), (0, 1), (0, 0), (2, 1), (2, 2))
+    def __init__(self, images: int, size: tuple[int, int], *, device: torch.device) -> None:
+        """Make the tables."""
+        height, width = size
+        row = (width + 1) // 2 + 1
+        length = images * height * row
+        self._shape = images, height, row
+        self._gains = torch.zeros(2, 7, 2, length, device=device)
+        self._state = torch.zeros(2, 2, length + 2 * row, device=device)
+        self._total = torch.empty(2, length, device=device)
+        self._colors = []
+        for color in range(2):
+            mine, other = self._state[color], self._state[1 - color]
+            places = (row, row - 1, row + 1, 0, 2 * row)
+            values = (
+                mine[:, row : row + length],
+                *(other[:, place : place + length] for place in places),
             )
-            part = total[: len(values[0])]
-            self._steps.append(
-                _Step(
-                    coefficients[:5],
-                    values,
-                    part,
-                    part.unbind(1),
-                    values[0].unbind(1),
-                    coefficients[5].unbind(1),
-                )
-            )
+            *gains, cross = self._gains[color].unbind(0)
+            self._colors.append(_Color(tuple(gains), values, values[0].unbind(0), cross.unbind(0)))
 
-    def relax(self, equations: Equations) -> Tensor:
+    def relax(self, equations: Equations, *, sweeps: int) -> Tensor:
         """Sweep over the pixels, beginning at zero: an approximate solution `(N, 2, H, W)`."""
-        self._fill(_gains(equations, tall=self._tall))
+        self._fill(_gains(equations))
         self._state.zero_()
-        for gains, values, total, (total_x, total_y), (x, y), (cross_x, cross_y) in self._steps:
-            torch.add(gains[0], values[0], alpha=1 - _GAIN, out=total)
-            for gain, neighbour in zip(gains[1:], values[1:], strict=True):
-                total.addcmul_(gain, neighbour)
-            torch.addcmul(total_x, cross_x, y, out=x)
-            torch.addcmul(total_y, cross_y, x, out=y)
-        return self._read()
+        total_x, total_y = self._total.unbind(0)
+        for _ in range(sweeps):
+            for gains, values, (x, y), (cross_x, cross_y) in self._colors:
+                torch.add(gains[0], values[0], alpha=1 - _GAIN, out=self._total)
+                for gain, neighbour in zip(gains[1:], values[1:], strict=True):
+                    self._total.addcmul_(gain, neighbour)
+                torch.addcmul(total_x, cross_x, y, out=x)
+                torch.addcmul(total_y, cross_y, x, out=y)
+        return self._read(equations.constant.shape[-1])
 
     def _fill(self, gains: Tensor) -> None:
-        """Write gains `(6, N, 2, H, W)` to the table."""
-        images, height, width = self._shape
-        if self._tall:
-            gains = gains.transpose(-1, -2)
-        # With as many zeros behind each row as there are rows, and one left out, each row begins
-        # one place further to the right than the one above it.
-        flat = F.pad(gains, (0, height)).flatten(-2)[..., :-height]
-        slanted = flat.reshape(6, images, 2, height, height + width - 1)
-        table = self._table.view(-1, 6, 2, images, height + 1)
-        table[..., :height].copy_(slanted.permute(4, 0, 2, 1, 3))
+        """Write gains `(7, 2, N, H, W)` to the tables."""
+        images, height, row = self._shape
+        pairs = F.pad(gains, (0, gains.shape[-1] % 2)).view(7, 2, images, height, row - 1, 2)
+        table = self._gains.view(2, 7, 2, images, height, row)[..., :-1]
+        for color in range(2):  # in even rows the first of each pair is black, in odd ones red
+            table[color, ..., ::2, :] = pairs[..., ::2, :, color]
+            table[color, ..., 1::2, :] = pairs[..., 1::2, :, 1 - color]
 
-    def _read(self) -> Tensor:
+    def _read(self, width: int) -> Tensor:
         """The pixels of the state, `(N, 2, H, W)`."""
-        images, height, width = self._shape
-        state = self._state[1:-1, :, 1:-1].reshape(-1, 2, images, height + 1)
-        slanted = state[..., :height].permute(2, 1, 3, 0)
-        flat = F.pad(slanted.flatten(-2), (0, height))
-        pixels = flat.view(images, 2, height, height + width)[..., :width]
-        return pixels.transpose(-1, -2) if self._tall else pixels
+        images, height, row = self._shape
+        state = self._state[..., row:-row].view(2, 2, images, height, row)[..., :-1]
+        pairs = state.permute(2, 1, 3, 4, 0).clone()
+        pairs[:, :, 1::2] = pairs[:, :, 1::2].flip(-1)
+        return pairs.flatten(-2)[..., :width]
 
 
-def _gains(equations: Equations, *, tall: bool) -> Tensor:
-    """How much of the constant, of each neighbour and of the other component a pixel takes."""
+def _gains(equations: Equations) -> Tensor:
+    """How much of the constant, each neighbour and the other component a pixel takes.
+
+    Returns:
+        `(7, 2, N, H, W)`: constant; neighbours at the same place, before, behind, above, below;
+        other component.
+    """
     constant, diagonal, cross, right, below = equations
     left, above = behind(right, -1), behind(below, -2)
+    odd = torch.arange(right.shape[-1], device=right.device) % 2 == 1
+    same = torch.where(odd, left, right)
+    bonds = (same, left - same * odd, right - same * ~odd, above, below)
     gain = _GAIN / (diagonal + left + above + right + below)
-    bonds = (above, left, below, right) if tall else (left, above, right, below)
-    return torch.stack([constant * gain, *(bond * gain for bond in bonds), -cross * gain])
+    gains = torch.stack([constant * gain, *(bond * gain for bond in bonds), -cross * gain])
+    return gains.transpose(1, 2)
 
 
 def behind(image: Tensor, axis: int) -> Tensor:

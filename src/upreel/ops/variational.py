@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from upreel.ops.blur import gaussian_kernel
-from upreel.ops.relaxation import Equations, WaveFront, behind
+from upreel.ops.relaxation import Equations, RedBlack, behind
 from upreel.ops.resize import resize
 from upreel.ops.warp import bilinear_taps, sum_rows
 
@@ -137,7 +137,7 @@ def _refine(flow: Tensor, frame: Tensor, neighbour: Tensor, level: int) -> Tenso
     """
     height, width = frame.shape[-2:]
     sweeps = _SWEEPS + _MORE_SWEEPS * level
-    front = WaveFront(len(flow), (height, width), sweeps=sweeps, device=flow.device)
+    solver = RedBlack(len(flow), (height, width), device=flow.device)
     smooth = _smooth(frame)
     pixels, shape = neighbour.movedim(1, -1).flatten(0, 2), (len(flow), height, width, -1)
     x = torch.arange(width, device=flow.device)
@@ -147,7 +147,7 @@ def _refine(flow: Tensor, frame: Tensor, neighbour: Tensor, level: int) -> Tenso
         inside = (at_x >= 0) & (at_x <= width - 1) & (at_y >= 0) & (at_y <= height - 1)
         warped = sum_rows(pixels, bilinear_taps(flow)).view(shape).movedim(-1, 1)
         warped = _smooth(torch.where(inside, warped, frame))
-        flow = flow + front.relax(_equations(flow, smooth, warped))
+        flow = flow + solver.relax(_equations(flow, smooth, warped), sweeps=sweeps)
     return flow
 
 
