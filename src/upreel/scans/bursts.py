@@ -94,7 +94,9 @@ def fit_rows(difference: Heights) -> Heights:
     fit = np.broadcast_to(_median(difference.T)[:, None], values.shape)
     for _ in range(2):
         off = np.abs(values - fit)
-        kept = known & (off < _OUTLIER * _MAD * np.median(off[known]) + _TINY)
+        # No less than what keeps half of each row.
+        usual = np.maximum(np.median(off[known]), _median(np.where(known, off, np.nan).T))
+        kept = known & (off <= (_OUTLIER * _MAD * np.nan_to_num(usual))[:, None] + _TINY)
         sums = [(kept * x**power).sum(1) for power in range(3)]
         along = [(kept * values * x**power).sum(1) for power in range(2)]
         # Nearly no pixel in a row: the ridge makes its fit zero.

@@ -59,19 +59,19 @@ class DenoiserRecipe(Table):
 
     seed: int = 1
     channels: Positive = 16
-    movies: Positive = 200
+    movies: Positive = 120
     bases: Positive = 2
     size: Positive = 128
     moving: Rate = 0.25
-    steps: Positive = 4000
+    steps: Positive = 1500
     batch: Positive = 2
     rate: Rate = 2e-3
     final_rate: Rate = 1e-5
     average: Annotated[float, Field(ge=0, lt=1)] = 0.998
     rows: Rate = 0.3
     blind: Rate = 0.2
-    save_every: Positive = 100
-    validate_every: Positive = 500
+    save_every: Positive = 50
+    validate_every: Positive = 250
 
 
 @dataclass(frozen=True, slots=True)
