@@ -14,7 +14,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from upreel.errors import UsageError
+from upreel.errors import WeightsError
 from upreel.models.pixels import PLANES, exactly, interpolate, tile_of, type_of
 from upreel.models.upscaler import Color, Spec, State, Window
 
@@ -208,10 +208,14 @@ def start(network: nn.Module) -> None:
 
 
 def scale_of(deconv: Tensor) -> int:
-    """The scale of a network whose transposed convolutions have such weights."""
+    """The scale of a network whose transposed convolutions have such weights.
+
+    Raises:
+        WeightsError: there is none.
+    """
     kernels = {kernel: scale for scale, (kernel, _, _) in _KERNELS.items()}
     if deconv.shape[-1] not in kernels:
-        raise UsageError(
+        raise WeightsError(
             f"expected kernels of {', '.join(map(str, kernels))} pixels in a back-projection "
             f"network, found {deconv.shape[-1]}"
         )

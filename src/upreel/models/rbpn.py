@@ -20,6 +20,7 @@ from itertools import count
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upreel.errors import UsageError
@@ -46,6 +47,9 @@ Border = Literal["replicate", "reflect", "shift"]
 """
 
 Variant = Literal["paper", "tiny"]
+
+# Detail is small; this makes it about 1.
+_GAIN = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,7 @@ class RBPN(nn.Module):
         future: bool = True,
         color: Color = "rgb",
         residual: bool = False,
+        detail: bool = False,
         border: Border = "replicate",
         flow: FlowProvider = "variational",
         trunk: int | None = None,
@@ -130,6 +135,8 @@ class RBPN(nn.Module):
                 number of frames, one more before); or all before, the nearest first.
             color: what its frames are.
             residual: whether the interpolated frame is added.
+            detail: whether it sees and makes detail only, which it then learns much sooner: what
+                a pixel has over the mean of its 5x5 neighbours, 8 times larger. For `residual`.
             border: what takes the place of neighbours that a scene does not have.
             flow: what finds the optical flow.
             trunk: how many times larger it works inside, for a scale of 1: with 2, large features
@@ -146,8 +153,11 @@ class RBPN(nn.Module):
             raise ValueError(f"expected at least 2 frames, found {frames}")
         if trunk not in {None, scale} and scale != 1:
             raise ValueError(f"expected a trunk for a scale of 1 only, found {trunk} at {scale}")
+        if detail and not residual:
+            raise ValueError("expected residual = true for a network that makes detail only")
         widths = VARIANTS[variant]
         self.scale, self.color, self.residual, self.border = scale, color, residual, border
+        self.gain = _GAIN if detail else None
         self.provider: FlowProvider = flow
         self.features, self.channels = features or widths.features, channels or widths.channels
         self.past = frames // 2 if future else frames - 1
@@ -283,8 +293,15 @@ class RBPN(nn.Module):
 
     def _glance(self, frames: Tensor) -> Tensor:
         """The neighbour's part of the first convolution of `(B, C, H, W)`."""
-        part = exactly(self.feat1.conv, frames, channels=self._parts[1], biased=False)
+        part = exactly(self.feat1.conv, self._look(frames), channels=self._parts[1], biased=False)
         return part.to(type_of(self.feat1.conv, frames.device))
+
+    def _look(self, frames: Tensor) -> Tensor:
+        """What the network sees of frames: all of it, or their detail."""
+        if self.gain is None:
+            return frames
+        blurred = F.avg_pool2d(frames.float(), 5, stride=1, padding=2, count_include_pad=False)
+        return self.gain * (frames - blurred)
 
     @property
     def _parts(self) -> tuple[slice, slice, slice]:
@@ -298,8 +315,9 @@ class RBPN(nn.Module):
         """Enlarge `(B, C, H, W)` with what `_glance` made of each neighbour, and its flow."""
         first, last = self.feat1, self.output.conv
         own, _, motion = self._parts
-        pixels = exactly(first.conv, frame, channels=own)
-        low, parts = enter(self.feat0, frame), list[Tensor]()
+        sight = self._look(frame)
+        pixels = exactly(first.conv, sight, channels=own)
+        low, parts = enter(self.feat0, sight), list[Tensor]()
         for place, (neighbour, flow) in enumerate(zip(neighbours, flows, strict=True)):
             seen = pixels + exactly(first.conv, flow, channels=motion, biased=False)
             single = self.DBPN(low)
@@ -310,7 +328,9 @@ class RBPN(nn.Module):
             if place + 1 < len(neighbours):
                 low = self.res_feat3(high)
         image = torch.stack(parts).sum(0)
-        return image + interpolate(frame, self.scale) if self.residual else image
+        if not self.residual:
+            return image
+        return interpolate(frame, self.scale) + image / (self.gain or 1)
 
 
 def fill_borders(wanted: Sequence[int], *, before: int, after: int, border: Border) -> list[int]:
