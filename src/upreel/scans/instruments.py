@@ -1,8 +1,8 @@
-"""Files of instruments, through AFMReader, pySPM and igor2.
+"""Files of instruments, through AFMReader, pySPM, tifffile and igor2.
 
-AFMReader knows the layout of the data; what else the headers say is read here, because it returns
-little of that. Lengths are made nm by the readers. libasd is not used for `.asd`: its release
-1.5.6 refuses files with a converter's range that AFMReader reads.
+What else the headers say than AFMReader returns is read here. Lengths are made nm. Not used: libasd
+1.5.6 for `.asd`, which refuses a converter's range that AFMReader reads; and AFMReader 0.0.7 for
+`.jpk`, which looks for tags by names that tifffile has since changed (here: by their numbers).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from upreel.errors import MediaError
 from upreel.scans.facts import facts_of, require
 from upreel.scans.scan import Fact, Scan, as_heights
 
-_LENGTHS = ("height", "measuredheight", "amplitude", "error")
-"""Channels of JPK that AFMReader turns into nm."""
+_MEASURED = ("height", "measuredheight", "amplitude", "error")
+"""Channels of `.h5-jpk` that AFMReader turns into nm."""
 _HEIGHTS = ("Height Sensor", "Height", "ZSensor")
 _NANOMETRES = {"nm": 1.0, "um": 1e3, "µm": 1e3, "pm": 1e-3, "mm": 1e6}
 
@@ -42,18 +42,37 @@ def read_asd(path: Path, channel: str | None) -> Scan:
 
 
 def read_jpk(path: Path, channel: str | None) -> Scan:
-    """Read an image of JPK's: a channel such as `height_trace` or `vDeflection_retrace`."""
-    channel = channel or "height_trace"
-    image, _ = _afmreader("jpk", ".jpk").load_jpk(path, channel)
+    """Read an image of JPK's: a channel such as `height_trace` or `vDeflection_retrace`.
+
+    Each page after the first, a small picture, is a channel. Its conversions from code values are
+    in slots of 48 tags, of which the instrument's program shows one.
+
+    Raises:
+        MediaError: there is no such channel.
+    """
     with require("tifffile", ".jpk").TiffFile(path) as file:
-        tags = {str(tag.code): tag.value for tag in file.pages[0].tags}
+        first, *pages = [{int(t.code): t.value for t in page.tags} for page in file.pages]
+        names = [f"{tags[0x8050]}_{'retrace' if tags[0x8051] else 'trace'}" for tags in pages]
+        wanted = channel or "height_trace"
+        if wanted not in names:
+            raise MediaError(f"{path}: expected a channel {wanted!r}, found {', '.join(names)}")
+        tags = pages[names.index(wanted)]
+        codes = file.pages[names.index(wanted) + 1].asarray()
+    slots = [0x8090 + 48 * number for number in range(tags[0x8080])]
+    shown = next(slot for slot in slots if tags[slot] == tags[0x8081])
+    linear = tags[shown + 0x13] == "LinearScaling"
+    factor, offset = (tags[shown + 0x14], tags[shown + 0x15]) if linear else (1.0, 0.0)
+    unit = str(tags.get(shown + 0x12, ""))
+    nanometres = 1e9 if unit == "m" else 1.0
+    name, _, direction = wanted.rpartition("_")
+    header = {f"tag {code}": value for code, value in (first | tags).items()}
     return Scan(
-        as_heights(image, path.name),
-        pixel_size=(tags["32834"] / tags["32838"] * 1e9, tags["32835"] / tags["32839"] * 1e9),
-        unit=_jpk_unit(channel),
-        channel=channel.rpartition("_")[0],
-        direction=channel.rpartition("_")[2],
-        metadata=facts_of({f"tag {code}": value for code, value in tags.items()}),
+        as_heights(np.flipud(codes * factor + offset) * nanometres, path.name),
+        pixel_size=(first[0x8042] / first[0x8046] * 1e9, first[0x8043] / first[0x8047] * 1e9),
+        unit="nm" if unit == "m" else unit,
+        channel=name,
+        direction=direction,
+        metadata=facts_of(header),
         source=path.name,
     )
 
@@ -67,7 +86,7 @@ def read_h5_jpk(path: Path, channel: str | None) -> Scan:
     return Scan(
         as_heights(frames, path.name),
         pixel_size=(float(pixel), float(pixel)),  # it reads square images only
-        unit=_jpk_unit(channel),
+        unit="nm" if channel.rpartition("_")[0].lower() in _MEASURED else "",
         frame_time=float(times["frame 1"]) if len(times) > 1 else None,
         channel=channel.rpartition("_")[0],
         direction=channel.rpartition("_")[2],
@@ -152,10 +171,6 @@ def _ibw_pixel(header: Mapping[str, Fact], shape: tuple[int, ...]) -> tuple[floa
         return None
     across, down = (float(size or 0) * 1e9 / n for size, n in zip(sizes, shape[:2], strict=True))
     return across, down
-
-
-def _jpk_unit(channel: str) -> str:
-    return "nm" if channel.rpartition("_")[0].lower() in _LENGTHS else ""
 
 
 def _afmreader(name: str, suffix: str) -> ModuleType:
