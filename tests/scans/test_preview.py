@@ -12,23 +12,25 @@ import numpy as np
 import pytest
 
 from upreel.errors import OutputError, UsageError
-from upreel.scans.preview import draw_pairs, write_preview
+from upreel.scans.preview import draw_beside, write_preview
 from upreel.scans.scan import Scan
+
+RISE = np.arange(40, dtype=np.float32)
 
 
 def tilted(frames: int = 3) -> Scan:
     """A block on a floor that rises to the right, 20 nm a pixel."""
     heights = np.zeros((frames, 50, 40), np.float32)
     heights[:, 20:30, 10:20] = 8
-    return Scan(heights + np.arange(40, dtype=np.float32), pixel_size=(20, 20), frame_time=0.1)
+    return Scan(np.asarray(heights + RISE, np.float32), pixel_size=(20, 20), frame_time=0.1)
 
 
 def flat() -> Scan:
-    return replace(tilted(), heights=tilted().heights - np.arange(40, dtype=np.float32))
+    return replace(tilted(), heights=np.asarray(tilted().heights - RISE, np.float32))
 
 
 def test_a_tilt_is_not_shown() -> None:
-    (picture, *_) = draw_pairs(tilted(), flat())
+    (picture, *_) = draw_beside({"a": tilted(), "b": flat()})
     left, right = picture[28:, :320], picture[28:, 328:]
     assert picture.shape == (428, 648, 3)
     assert (picture[:, 320:328] == 255).all()
@@ -38,16 +40,17 @@ def test_a_tilt_is_not_shown() -> None:
 
 
 def test_the_bar_has_the_length_that_it_says() -> None:
-    (picture, *_) = draw_pairs(flat(), flat())
+    (picture, *_) = draw_beside({"a": flat(), "b": flat()})
     # A third of 800 nm: 200 nm is the longest round length, ten pixels drawn eight times larger.
     assert (picture[24, :320] == 0).all(-1).sum() == pytest.approx(80, abs=1)
-    (bare, *_) = draw_pairs(replace(flat(), pixel_size=None), replace(flat(), pixel_size=None))
+    unknown = replace(flat(), pixel_size=None)
+    (bare, *_) = draw_beside({"a": unknown, "b": unknown})
     assert (bare[24, :320] == 255).all()
 
 
 def test_one_scale_of_heights_serves_both() -> None:
-    half = replace(flat(), heights=flat().heights / 2)
-    ((picture,),) = ([*draw_pairs(half, flat(), slice(1))],)
+    half = replace(flat(), heights=np.asarray(flat().heights / 2, np.float32))
+    (picture,) = draw_beside({"a": half, "b": flat()}, slice(1))
     block_before, block_after = picture[28 + 200, 120], picture[28 + 200, 328 + 120]
     assert block_after.min() > 240
     assert block_before[2] < 100
@@ -61,7 +64,7 @@ def test_a_video_has_every_frame_at_a_pace_to_watch(
     with av.open(str(write_preview(scan, scan, tmp_path / "a.mp4"))) as file:
         frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
         assert file.streams.video[0].average_rate == Fraction(rate)
-    drawn = list(draw_pairs(scan, scan))
+    drawn = list(draw_beside({"a": scan, "b": scan}))
     assert len(frames) == 3
     assert np.abs(frames[1].astype(int) - drawn[1]).mean() < 4
 
@@ -71,7 +74,9 @@ def test_a_picture_shows_the_middle_frame(tmp_path: Path) -> None:
     heights[1] = heights[1].T.reshape(50, 40)
     scan = replace(flat(), heights=heights)
     written = cv2.imread(str(write_preview(scan, scan, tmp_path / "a.png")))
-    assert np.array_equal(written[..., ::-1], list(draw_pairs(scan, scan, slice(1, 2)))[0])
+    assert written is not None
+    (drawn,) = draw_beside({"before": scan, "after": scan}, slice(1, 2))
+    assert np.array_equal(written[..., ::-1], drawn)
 
 
 def test_other_endings_and_taken_names_are_refused(tmp_path: Path) -> None:

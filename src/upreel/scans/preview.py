@@ -24,8 +24,8 @@ _RATES = (5.0, 60.0)
 _USUAL = 10
 _TALLEST = 400
 """Pixels are drawn so much larger that frames have about this height."""
-_LABEL = 28
-"""Rows above a frame for its name."""
+_LABEL, _GAP = 28, 8
+"""Rows above a frame for its name, and columns between two frames."""
 
 
 def check_preview(target: Path) -> None:
@@ -62,25 +62,30 @@ def write_preview(before: Scan, after: Scan, target: Path, *, overwrite: bool = 
         return pending.commit()
 
 
-def draw_pairs(before: Scan, after: Scan, frames: slice = slice(None)) -> Iterator[Picture]:
-    """Draw frames side by side, each with a bar that says how long it is."""
-    flat = [remove_plane(scan.heights[frames]) for scan in (before, after)]
-    low, high = np.percentile(flat[1], (0.5, 99.5))
-    zoom = max(1, round(_TALLEST / after.size[1]))
-    for left, right in zip(*flat, strict=True):
-        tiles = [
-            _labelled(_drawn(heights, low, high, zoom), name, after.pixel_size, zoom)
-            for heights, name in ((left, "before"), (right, "after"))
-        ]
-        gap = np.full((tiles[0].shape[0], 8, 3), 255, np.uint8)
-        picture = np.concatenate([tiles[0], gap, tiles[1]], axis=1)
+def draw_beside(scans: Mapping[str, Scan], frames: slice = slice(None)) -> Iterator[Picture]:
+    """Draw frames side by side, each with a bar that says how long it is.
+
+    Args:
+        scans: by what to write above them, frames of one size; the last one sets the scale of
+            heights.
+        frames: which to draw.
+    """
+    flat = [remove_plane(scan.heights[frames]) for scan in scans.values()]
+    low, high = np.percentile(flat[-1], (0.5, 99.5))
+    for heights in zip(*flat, strict=True):
+        tiles: list[Picture] = []
+        for (name, scan), frame in zip(scans.items(), heights, strict=True):
+            zoom = max(1, round(_TALLEST / scan.size[1]))
+            tile = _labelled(_drawn(frame, low, high, zoom), name, scan.pixel_size, zoom)
+            tiles += [tile, np.full((tile.shape[0], _GAP, 3), 255, np.uint8)]
+        picture = np.concatenate(tiles[:-1], axis=1)
         # 4:2:0 wants an even number of rows and columns.
         yield np.pad(picture, [(0, -n % 2) for n in picture.shape[:2]] + [(0, 0)], mode="edge")
 
 
 def _write_picture(before: Scan, after: Scan, path: Path) -> None:
     middle = len(after.heights) // 2
-    (picture,) = draw_pairs(before, after, slice(middle, middle + 1))
+    (picture,) = draw_beside(_named(before, after), slice(middle, middle + 1))
     path.write_bytes(cv2.imencode(".png", picture[..., ::-1])[1].tobytes())
 
 
@@ -89,7 +94,7 @@ def _write_video(before: Scan, after: Scan, path: Path) -> None:
     rate = Fraction(pace).limit_denominator(1000) if _RATES[0] <= pace <= _RATES[1] else _USUAL
     with av.open(str(path), "w") as file:
         stream: av.VideoStream | None = None
-        for picture in draw_pairs(before, after):
+        for picture in draw_beside(_named(before, after)):
             if stream is None:
                 stream = file.add_stream("libx264", rate, options={"crf": "16"})
                 stream.height, stream.width = picture.shape[:2]
@@ -97,6 +102,10 @@ def _write_video(before: Scan, after: Scan, path: Path) -> None:
             file.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
         if stream is not None:
             file.mux(stream.encode(None))
+
+
+def _named(before: Scan, after: Scan) -> Mapping[str, Scan]:
+    return {"before": before, "after": after}
 
 
 def _drawn(heights: Heights, low: float, high: float, zoom: int) -> Picture:
