@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -157,3 +158,30 @@ def test_a_run_from_files_in_rgb_that_was_stopped_goes_on(tmp_path: Path, folder
     assert parts.read_bytes() == whole.read_bytes()
     assert any("dB over bicubic" in line for line in lines)
     assert not (tmp_path / "whole" / "cache").exists()
+
+
+def test_packed_clips_have_the_flow_of_the_default_network_only(
+    tmp_path: Path, folders: Path
+) -> None:
+    recipe = mixed(folders)
+    parts = find_parts(recipe, None)
+    for spec, wants in (
+        (replace(SPECS["luma"], past=3, future=3), "'dis' to 3 and 3"),
+        (replace(SPECS["luma"], past=1, flow="variational"), "'variational' to 1 and 0"),
+    ):
+        with pytest.raises(UsageError, match=f"which wants {wants}; set data.packed=false"):
+            open_batches(recipe, parts, spec, tmp_path, Ranks(), lambda line: None)
+
+
+@pytest.mark.parametrize("mirrored", ["true", "false"])
+def test_flow_for_windows(tmp_path: Path, folders: Path, mirrored: str) -> None:
+    """To as many frames as the network sees, and at least to one on each side, for losses."""
+    texture = write_clips(tmp_path / "clips", {"a": draw_clip(1, 6)})
+    stage = f"stages=[{{steps=1, batch=2, crop=12, frames=6, mirrored={mirrored}}}]"
+    recipe = mixed(folders, "data.packed=false", stage)
+    spec = replace(SPECS["luma"], past=2, future=2 if mirrored == "true" else 0)
+    parts = find_parts(recipe, texture)
+    (batch,) = open_batches(recipe, parts, spec, tmp_path, Ranks(), lambda line: None)(range(1))
+    assert batch.past == 2 and batch.flow is not None
+    assert batch.flow.shape[:3] == ((2, 11, 4) if mirrored == "true" else (2, 6, 3))
+    assert batch.flow[:, 5].any(), "the last frame, or that where it turns"

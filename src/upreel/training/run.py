@@ -206,7 +206,7 @@ def _build(recipe: Recipe) -> nn.Module:
     if not isinstance(network, nn.Module) or not any(True for _ in network.parameters()):
         raise UsageError(f"{recipe.network.name} has nothing to train")
     if recipe.network.init:
-        warm_start(network, recipe.network.init)
+        warm_start(network, recipe.network.init, recipe.network.arguments)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 
