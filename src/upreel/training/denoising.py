@@ -7,32 +7,29 @@ noise hidden rows have cannot be told from what is seen, so the best guess is th
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
 
-from upreel.core.files import PendingFile
 from upreel.data.scan_simulator import Settings, SimulatedScan, simulate_scan
 from upreel.inference.denoising import BURST, denoise, weigh
 from upreel.metrics.scans import scan_psnr
 from upreel.models.denoiser import Evidence, ScanDenoiser
 from upreel.scans.bursts import Burst, fit_rows, join
+from upreel.training.fitting import fit
 from upreel.training.optim import make_optimizers
-from upreel.training.schedule import decay_at, rate_at
+from upreel.training.schedule import rate_at
 from upreel.training.tables import Positive, Rate, Table
 
-CHECKPOINT = "checkpoint.pt"
-METRICS = "metrics.jsonl"
-_VALIDATION_SEED = 3
+HELD_OUT = 3
+"""Seed of the simulated movies that are looked at while training."""
 _SHORTEST = 4
 
 
@@ -40,6 +37,7 @@ class DenoiserRecipe(Table):
     """All that a run depends on.
 
     Attributes:
+        method: which of the recipes for scans this is.
         seed: of the simulated movies and of every random choice.
         channels: of the network.
         movies: how many simulated ones are learned from.
@@ -57,6 +55,7 @@ class DenoiserRecipe(Table):
         validate_every: steps between scores.
     """
 
+    method: Literal["noise2noise"] = "noise2noise"
     seed: int = 1
     channels: Positive = 16
     movies: Positive = 120
@@ -121,70 +120,32 @@ def train_denoiser(
     Returns:
         The network with the average of its weights.
     """
-    out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(recipe.seed)
     network = ScanDenoiser(channels=recipe.channels)
-    average = copy.deepcopy(network).eval().requires_grad_(False)
-    optimizers = make_optimizers(network, "muon", recipe.rate)
-    begun = 0
-    if (out / CHECKPOINT).exists():
-        state = torch.load(out / CHECKPOINT, weights_only=True)
-        begun = state["step"]
-        network.load_state_dict(state["network"])
-        average.load_state_dict(state["average"])
-        for optimizer, kept in zip(optimizers, state["optimizers"], strict=True):
-            optimizer.load_state_dict(kept)
-        progress(f"goes on from step {begun}")
     pool = Pool(recipe)
-    for step in range(begun, recipe.steps):
-        rate = rate_at(
+
+    def loss_of(step: int) -> Tensor:
+        batch = pool.draw(step)
+        return compare_hidden(network(batch.evidence, batch.visible), batch, rows=recipe.rows)
+
+    def rate_of(step: int) -> float:
+        return rate_at(
             step, steps=recipe.steps, peak=recipe.rate, final=recipe.final_rate, warm_up=100
         )
-        loss = _learn(network, optimizers, pool.draw(step), rate, recipe)
-        with torch.no_grad():
-            weights = network.state_dict()
-            keep = decay_at(step, limit=recipe.average)
-            for name, value in average.state_dict().items():
-                value.lerp_(weights[name], 1 - keep)
-        figures = {"step": step + 1, "loss": loss, "rate": rate}
-        done = step + 1 == recipe.steps
-        if (step + 1) % recipe.validate_every == 0 or done:
-            figures["psnr"] = validate(average, recipe.size)
-            progress(f"step {step + 1}/{recipe.steps}, {figures['psnr']:.2f} dB")
-        with (out / METRICS).open("a") as file:
-            file.write(json.dumps(figures) + "\n")
-        if (step + 1) % recipe.save_every == 0 or done:
-            with PendingFile(out / CHECKPOINT, overwrite=True) as pending:
-                torch.save(
-                    {
-                        "step": step + 1,
-                        "network": network.state_dict(),
-                        "average": average.state_dict(),
-                        "optimizers": [optimizer.state_dict() for optimizer in optimizers],
-                    },
-                    pending.path,
-                )
-                pending.commit()
-    return average
 
-
-def _learn(
-    network: ScanDenoiser,
-    optimizers: Sequence[torch.optim.Optimizer],
-    batch: Batch,
-    rate: float,
-    recipe: DenoiserRecipe,
-) -> float:
-    """Take one step; returns the loss."""
-    network.zero_grad(set_to_none=True)
-    loss = compare_hidden(network(batch.evidence, batch.visible), batch, rows=recipe.rows)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-    return loss.item()
+    return fit(
+        network,
+        make_optimizers(network, "muon", recipe.rate),
+        loss_of,
+        rate_of,
+        steps=recipe.steps,
+        out=out,
+        average=recipe.average,
+        save_every=recipe.save_every,
+        validate_every=recipe.validate_every,
+        validate=partial(validate, size=recipe.size),
+        progress=progress,
+    )
 
 
 def compare_hidden(output: Tensor, batch: Batch, *, rows: float) -> Tensor:
@@ -204,7 +165,7 @@ def compare_hidden(output: Tensor, batch: Batch, *, rows: float) -> Tensor:
     difference = (output - batch.recorded)[:, 0] / noise
     x = torch.linspace(-1, 1, difference.shape[-1])
     offset = difference.mean(-1, keepdim=True)
-    slope = (difference * x).mean(-1, keepdim=True) * 3
+    slope = (difference * x).mean(-1, keepdim=True) / (x * x).mean()
     limit = 2 * batch.rows[:, None, None] / noise
     of_pixels = _bounded(difference - offset - slope * x, torch.full_like(noise, 2)).mean(-1)
     of_rows = (_bounded(offset, limit) + _bounded(slope, limit) / 3)[..., 0]
@@ -284,7 +245,7 @@ def make_sample(burst: Burst) -> Sample:
 
 @lru_cache(maxsize=1)
 def _held_out(size: int) -> Sequence[tuple[SimulatedScan, Burst]]:
-    movies = [simulate_scan((size, size), BURST, seed=_VALIDATION_SEED, index=i) for i in range(5)]
+    movies = [simulate_scan((size, size), BURST, seed=HELD_OUT, index=i) for i in range(5)]
     return [(movie, join(movie.heights, BURST // 2)) for movie in movies]
 
 
