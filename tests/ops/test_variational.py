@@ -89,3 +89,13 @@ def test_levels_are_those_of_the_width_but_for_low_frames(
     size: tuple[int, int], levels: int
 ) -> None:
     assert count_levels(*size) == levels
+
+
+@pytest.mark.gpu
+def test_cuda_finds_what_the_cpu_finds() -> None:
+    pair = procedural_pair(48, 64)
+    expected = variational_flow(pair[:1], pair[1:])
+    found = variational_flow(pair[:1].cuda(), pair[1:].cuda())
+    assert found.is_cuda
+    assert (found.cpu() - expected).norm(dim=1).mean() < 0.01
+    assert not variational_flow(pair.cuda(), pair.cuda()).any()
