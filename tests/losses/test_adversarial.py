@@ -12,7 +12,7 @@ from torch import Tensor
 from upreel.errors import UsageError
 from upreel.losses import make_loss
 from upreel.losses.adversarial import Adversarial, Kind, label
-from upreel.losses.pixels import mse, total_variation
+from upreel.losses.pixels import l1, mse, total_variation
 from upreel.losses.seen import Seen
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -56,6 +56,9 @@ def test_vanilla_is_that_of_the_spatio_temporal_network() -> None:
     assert float(5e-2 * found) == pytest.approx(float(case["out_generator_adv_main"]), rel=1e-5)
     with_flow = float(case["out_generator_adv_main_w_flow"])
     assert float(1e-3 * found) == pytest.approx(with_flow, rel=1e-5)
+    content = float(l1(case["in_sr"][:, None], case["in_hr"][:, None], ONE))
+    assert 1e-3 * content == pytest.approx(float(case["out_content_main"]), rel=1e-5)
+    assert content == pytest.approx(float(case["out_content_main_w_flow"]), rel=1e-5)
 
 
 def test_labels_of_the_spatio_temporal_network() -> None:

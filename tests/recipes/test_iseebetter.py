@@ -8,7 +8,7 @@
  6. Without a flag the loss is L1: the recipe has all four parts, and there is no flag.
  7. Every line of the statistics repeats the last value: each step has its own. PSNR and SSIM are
     in the report: `tests/training/test_trainer.py`.
- 8. Weights with `module.` before their names do not load: `tests/models/test_weights.py`.
+ 8. Weights with `module.` before their names do not load: `tests/models/test_foreign.py`.
  9. Files are named for a scale of 4, and snapshots are one step off: names follow the recipe; the
     latter in `tests/training/test_trainer.py`.
 10. The perceptual part hardly pulls, and the discriminator sees single images: the recipe repeats
