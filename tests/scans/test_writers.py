@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -152,3 +153,20 @@ def test_an_existing_target_wants_overwrite(tmp_path: Path) -> None:
     check_scan_target(target, tmp_path / "in.spm", overwrite=True)
     with pytest.raises(OutputError, match="Cannot write"):
         check_scan_target(tmp_path / "no" / "there.npz", target)
+
+
+@pytest.mark.parametrize(("suffix", "module"), [(".gwy", "gwyfile"), (".tif", "tifffile")])
+def test_a_writer_that_is_not_installed_is_named_before_any_work(
+    tmp_path: Path, suffix: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(UsageError, match=rf"need {module}: pip install 'upreel\[afm\]'"):
+        check_scan_target(tmp_path / f"out{suffix}", tmp_path / "in.npy")
+
+
+def test_what_is_known_of_a_scan_has_to_be_that(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", heights=np.zeros((2, 3)), scan=np.array('{"gain": 3}'))
+    with pytest.raises(MediaError, match="what is known of a scan, found"):
+        read_scan(tmp_path / "a.npz")

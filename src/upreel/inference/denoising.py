@@ -12,6 +12,7 @@ from upreel.errors import MediaError, WeightsError
 from upreel.models.denoiser import Evidence, ScanDenoiser
 from upreel.models.weights import read, shipped
 from upreel.scans.bursts import Burst, join
+from upreel.scans.registration import burst_around
 from upreel.scans.scan import Heights
 
 BURST = 10
@@ -67,9 +68,8 @@ def denoise_movie(
         )
     burst = max(_FEWEST, burst)
     for number in range(len(heights)):
-        # As many before as after; at the ends of the movie all from one side.
-        first = min(max(0, number - burst // 2), max(0, len(heights) - burst))
-        yield denoise(join(heights[first : first + burst], number - first), network)
+        around = burst_around(number, len(heights), burst)
+        yield denoise(join(heights[around], number - around.start), network)
 
 
 def denoise(burst: Burst, network: ScanDenoiser) -> Heights:

@@ -8,6 +8,7 @@ from pathlib import Path
 from upreel.core.files import PendingFile, failed
 from upreel.errors import UsageError
 from upreel.scans.arrays import write_npz
+from upreel.scans.facts import require
 from upreel.scans.gwyddion import write_gwy
 from upreel.scans.scan import Scan
 from upreel.scans.stacks import write_tiff
@@ -19,17 +20,22 @@ WRITERS: Mapping[str, Callable[[Scan, Path], None]] = {
     ".tiff": write_tiff,
 }
 """What writes a file of this ending."""
+_NEEDS: Mapping[str, str] = {".gwy": "gwyfile.objects", ".tif": "tifffile", ".tiff": "tifffile"}
 
 
 def check_scan_target(target: Path, source: Path, *, overwrite: bool = False) -> None:
     """Find out before any work whether a scan can be written.
 
     Raises:
-        UsageError: the ending is not known, the target is the source, or it exists.
+        UsageError: the ending is not known, its writer is not installed, the target is the source,
+            or it exists.
         OutputError: its folder cannot be written to.
     """
-    if target.suffix.lower() not in WRITERS:
+    suffix = target.suffix.lower()
+    if suffix not in WRITERS:
         raise UsageError(f"expected OUT to end in {' '.join(WRITERS)}, found {target.name!r}")
+    if suffix in _NEEDS:
+        require(_NEEDS[suffix], suffix)
     check_place(target, source, overwrite=overwrite)
 
 
