@@ -97,7 +97,8 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_weights(tmp_path: Path) -> N
     assert lines[0] == "goes on from step 2"
     for key, value in whole.state_dict().items():
         assert torch.equal(resumed.state_dict()[key], value), key
-    figures = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").open()]
+    lines = (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()
+    figures = [json.loads(line) for line in lines]
     assert [one["step"] for one in figures] == [1, 2, 3, 4]
     assert "psnr" in figures[2]
 
