@@ -185,3 +185,23 @@ def test_flow_for_windows(tmp_path: Path, folders: Path, mirrored: str) -> None:
     assert batch.past == 2 and batch.flow is not None
     assert batch.flow.shape[:3] == ((2, 11, 4) if mirrored == "true" else (2, 6, 3))
     assert batch.flow[:, 5].any(), "the last frame, or that where it turns"
+
+
+def test_time_and_axes_turn_only_if_the_recipe_lets_them(tmp_path: Path) -> None:
+    """The clip gets brighter with time, and to the right more than downwards."""
+    y, x = np.mgrid[:64, :80]
+    clip = np.stack([20 + 20 * t + 2 * abs(x - 40) + abs(y - 32) // 2 for t in range(4)])
+    write_clips(tmp_path / "clips", {"a": clip.astype(np.uint8)})
+    sets = f"data.sets=[{{name='a', path='{tmp_path}/clips'}}]"
+    stages = "stages=[{steps=8, batch=4, crop=6, frames=3}]"
+    for free in (True, False):
+        changes = (f"data.transpose={str(free).lower()}", f"data.reverse={str(free).lower()}")
+        recipe = read_recipe("compact-x4-clean", [sets, stages, "data.strides=1", *changes])
+        brighter, wider = set(), set()
+        for batch in make_batches(recipe, tmp_path, "rgb")(range(8)):
+            for sequence in batch.high:
+                rows, columns = (sequence.diff(dim=axis).abs().mean() for axis in (-2, -1))
+                brighter.add(bool(sequence[-1].mean() > sequence[0].mean()))
+                wider.add(bool(columns > rows))
+        expected = {True, False} if free else {True}
+        assert brighter == wider == expected
