@@ -6,11 +6,11 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
-from upreel import __version__
 from upreel.errors import UsageError
 from upreel.inference.denoising import BURST, denoise_movie, load_denoiser
 from upreel.inference.pipeline import Progress
@@ -76,7 +76,7 @@ def denoise_scan(
     scan = read_scan(source, channel)
     log.info("%s: %s", source, summary(scan))
     heights = apply_method(scan.heights, method, burst=burst, progress=progress)
-    note = f"upreel {__version__}, {method}, burst of {min(burst, len(heights))}"
+    note = f"upreel {version('upreel')}, {method}, burst of {min(burst, len(heights))}"
     clean = replace(scan, heights=heights, metadata={**scan.metadata, "denoised by": note})
     path = write_scan(clean, target, overwrite=overwrite)
     if preview is not None:
