@@ -9,7 +9,9 @@ is in their favour.
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import torch
 
@@ -21,9 +23,13 @@ from upreel.evaluation.scans import (
     mean_scores,
     score_methods,
     simulated_movies,
+    take_best,
     with_network,
 )
 from upreel.inference.denoising import load_denoiser
+from upreel.models.rbpn import RBPN
+from upreel.models.weights import build
+from upreel.training.pseudo_truth import denoise_with_rbpn
 
 
 def main() -> None:
@@ -33,9 +39,14 @@ def main() -> None:
     parser.add_argument("--moving", action="store_true", help="molecules wander about")
     parser.add_argument("--all", action="store_true", help="print every chain, not the best ones")
     parser.add_argument("--network", type=Path, help="weights in place of those that ship")
+    parser.add_argument("--rbpn", type=Path, help="weights that the recipe rbpn-afm made")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     methods = dict(baselines())
+    methods["the scan that yasue32/afm-denoise takes for the truth"] = take_best
+    if arguments.rbpn:
+        rbpn = cast(RBPN, build(arguments.rbpn))
+        methods["RBPN trained on such scans"] = partial(denoise_with_rbpn, rbpn)
     methods["rows aligned over the burst, mean (ours, no network)"] = align_burst
     methods["burst Noise2Noise (ours, `denoise:afm`)"] = with_network(
         load_denoiser(arguments.network)

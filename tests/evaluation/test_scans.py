@@ -13,6 +13,7 @@ from upreel.evaluation.scans import (
     score_methods,
     score_scan,
     simulated_movies,
+    take_best,
     with_network,
 )
 from upreel.models.denoiser import ScanDenoiser
@@ -54,6 +55,18 @@ def test_a_mean_of_ten_gains_nearly_ten_decibels_and_aligned_rows_more() -> None
     assert abs(scores["registered median"].psnr - scores["registered mean"].psnr) < 3
     assert scores["aligned"].psnr > max(scores[name].psnr for name in wanted)
     assert scores["network"].psnr == pytest.approx(scores["aligned"].psnr, abs=1)
+
+
+def test_the_best_scan_of_a_burst_comes_to_where_the_base_lies() -> None:
+    movie = simulated_movies(3)[2]
+    taken = take_best(movie.heights, 5)
+    assert taken.shape == (128, 128)
+    assert not np.isnan(taken).any()
+    # As noisy as any other, but for the noise that moving it by parts of a pixel evens out.
+    gain = (
+        score_scan(taken, movie.truth[5]).psnr - score_scan(movie.heights[5], movie.truth[5]).psnr
+    )
+    assert -2 < gain < 6
 
 
 def test_every_chain_is_there_alone_and_on_both_sides_of_mean_and_median() -> None:

@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 
+from upreel.data.pseudo_truth import choose_scans, scale_burst
 from upreel.data.scan_simulator import Settings, SimulatedScan, simulate_scan
 from upreel.inference.denoising import BURST, denoise
 from upreel.metrics.scans import (
@@ -21,7 +22,7 @@ from upreel.metrics.scans import (
 from upreel.models.denoiser import ScanDenoiser
 from upreel.scans.bursts import Burst, join
 from upreel.scans.corrections import correct
-from upreel.scans.registration import Combination, combine
+from upreel.scans.registration import Combination, combine, find_shift, move
 from upreel.scans.scan import Heights
 
 Method = Callable[[Heights, int], Heights]
@@ -136,6 +137,17 @@ def with_network(network: ScanDenoiser) -> Method:
         return denoise(burst, network)
 
     return method
+
+
+def take_best(heights: Heights, base: int) -> Heights:
+    """The scan that would serve as the truth of this burst, see `data.pseudo_truth`, registered."""
+    images = scale_burst(heights).images
+    best = choose_scans(images, np.random.default_rng(0)).target
+    if best == base:
+        return np.asarray(heights[base])
+    across, down = find_shift(heights[best], heights[base])
+    moved = move(heights[best], -across, -down)
+    return np.where(np.isnan(moved), heights[base], moved).astype(np.float32)
 
 
 def _as_it_is(heights: Heights, base: int) -> Heights:
