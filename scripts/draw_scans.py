@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from upreel.evaluation.scans import simulated_movies
-from upreel.inference.scans import NETWORK, apply_method
+from upreel.inference.scans import USUAL, apply_method
 from upreel.scans.preview import Picture, draw_beside
 from upreel.scans.scan import Scan
 
@@ -25,7 +25,7 @@ def main() -> None:
     """Draw the middle scan of each movie."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", type=Path)
-    parser.add_argument("--method", default=NETWORK)
+    parser.add_argument("--method", default=USUAL)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     rows = [draw(number, arguments.method) for number in MOVIES]

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from upreel.errors import MediaError, UsageError
+from upreel.inference.denoising import NETWORK, denoise_movie
 from upreel.inference.pipeline import Progress
 from upreel.inference.scans import apply_method, denoise_scan
+from upreel.models.denoiser import ScanDenoiser
+from upreel.models.weights import Provenance, save
 from upreel.scans.corrections import correct
 from upreel.scans.readers import read_scan
 from upreel.scans.registration import combine
@@ -73,3 +77,24 @@ def test_a_source_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(MediaError, match="no such file"):
         denoise_scan(tmp_path / "no.npy", tmp_path / "out.npz", method="plane")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_file_of_weights_is_a_method(tmp_path: Path) -> None:
+    weights = tmp_path / "mine.safetensors"
+    network = ScanDenoiser(channels=4).eval()
+    torch.nn.init.constant_(network.last.bias, 0.5)
+    facts = Provenance(
+        network=NETWORK,
+        arguments={"channels": 4},
+        name="mine",
+        scale=1,
+        trained_on="nothing",
+        recipe="none",
+    )
+    save(weights, network, facts)
+    wanted = np.stack(list(denoise_movie(burst(), network, burst=3)))
+    assert np.array_equal(apply_method(burst(), str(weights), burst=3), wanted)
+    level = apply_method(burst(), f"{weights}+plane", burst=3)
+    assert level == pytest.approx(correct(wanted, "plane"), abs=1e-6)
+    with pytest.raises(MediaError, match="at least 3 scans of a place, found 2"):
+        apply_method(burst(2), str(weights))

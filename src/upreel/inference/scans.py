@@ -23,8 +23,8 @@ from upreel.scans.writers import check_place, check_scan_target, write_scan
 
 log = logging.getLogger(__name__)
 
-NETWORK = "denoise:afm"
-"""The shipped network, and the usual method."""
+USUAL = "denoise:afm"
+"""The shipped network."""
 _COMBINATIONS: dict[str, Combination] = {"mean": "mean", "median": "median"}
 
 Report = Callable[[Progress], None]
@@ -43,7 +43,7 @@ def denoise_scan(
     source: Path,
     target: Path,
     *,
-    method: str = NETWORK,
+    method: str = USUAL,
     burst: int = BURST,
     channel: str | None = None,
     preview: Path | None = None,
@@ -124,7 +124,7 @@ def apply_method(
 def _frames(heights: Heights, part: str, burst: int) -> Iterator[Heights]:
     if part in _COMBINATIONS:
         return combine_each(heights, _COMBINATIONS[part], burst=burst)
-    network = load_denoiser(None if part == NETWORK else Path(part))
+    network = load_denoiser(None if part == USUAL else Path(part))
     return denoise_movie(heights, network, burst=burst)
 
 
@@ -132,10 +132,10 @@ def _parts(method: str) -> list[str]:
     parts = method.split("+")
     for part in parts:
         if (
-            part not in (*CORRECTIONS, *_COMBINATIONS, NETWORK)
+            part not in (*CORRECTIONS, *_COMBINATIONS, USUAL)
             and Path(part).suffix != ".safetensors"
         ):
-            known = ", ".join((NETWORK, *_COMBINATIONS, *CORRECTIONS))
+            known = ", ".join((USUAL, *_COMBINATIONS, *CORRECTIONS))
             raise UsageError(
                 f"expected a method, or several with + between them ({known}, or a .safetensors "
                 f"file), found {part!r}"
