@@ -82,7 +82,9 @@ def test_a_source_that_is_not_there_leaves_nothing(tmp_path: Path) -> None:
 def test_a_file_of_weights_is_a_method(tmp_path: Path) -> None:
     weights = tmp_path / "mine.safetensors"
     network = ScanDenoiser(channels=4).eval()
-    torch.nn.init.constant_(network.last.bias, 0.5)
+    with torch.no_grad():
+        for parameter in network.last.parameters():
+            parameter.fill_(0.05)
     facts = Provenance(
         network=NETWORK,
         arguments={"channels": 4},
