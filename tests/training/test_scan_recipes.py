@@ -19,7 +19,7 @@ from upreel.training.pseudo_truth import (
 )
 from upreel.training.scan_recipes import read_scan_recipe, scan_recipes, train_scans
 
-SMALL = ["movies=1", "size=32", "steps=2", "batch=1", "validate_every=2", "save_every=1"]
+SMALL = ["movies=1", "size=32", "steps=2", "batch=1", "validate_every=2", "scored=1"]
 
 
 @pytest.mark.parametrize("name", scan_recipes())
@@ -61,7 +61,9 @@ def test_noise2noise_makes_weights_that_denoise(tmp_path: Path) -> None:
     assert isinstance(recipe, DenoiserRecipe)
     path = train_scans(recipe, tmp_path)
     assert path.name == "denoise-afm.safetensors"
-    assert read(path)[0].name == "denoise:afm"
+    provenance = read(path)[0]
+    assert provenance.name == "denoise:afm"
+    assert provenance.scores["simulated-afm"]["psnr"] > 20
     assert load_denoiser(path).first.weight.shape[0] == 4
 
 

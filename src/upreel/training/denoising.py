@@ -53,6 +53,7 @@ class DenoiserRecipe(Table):
         blind: part of the scans whose base is hidden wholly.
         save_every: steps between checkpoints.
         validate_every: steps between scores.
+        scored: how many movies the result is scored on.
     """
 
     method: Literal["noise2noise"] = "noise2noise"
@@ -71,6 +72,7 @@ class DenoiserRecipe(Table):
     blind: Rate = 0.2
     save_every: Positive = 50
     validate_every: Positive = 250
+    scored: Positive = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class PseudoTruthRecipe(Table):
         rate: learning rate of Adam.
         save_every: steps between checkpoints.
         validate_every: steps between scores.
+        scored: how many movies the result is scored on.
     """
 
     method: Literal["pseudo-truth"] = "pseudo-truth"
@@ -75,6 +76,7 @@ class PseudoTruthRecipe(Table):
     rate: Rate = 1e-4
     save_every: Positive = 100
     validate_every: Positive = 5000
+    scored: Positive = 20
 
 
 def network_arguments(recipe: PseudoTruthRecipe) -> dict[str, Argument]:

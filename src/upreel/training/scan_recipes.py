@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
 from importlib import resources
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
+from torch import nn
 
 from upreel.core.files import reason
 from upreel.errors import ConfigError
+from upreel.evaluation.scans import mean_scores, score_methods, simulated_movies, with_network
 from upreel.inference.denoising import NETWORK
-from upreel.models.weights import Provenance, save
+from upreel.models.weights import Argument, Provenance, save
 from upreel.training.denoising import DenoiserRecipe, train_denoiser
 from upreel.training.export import find_commit
-from upreel.training.pseudo_truth import PseudoTruthRecipe, network_arguments, train_on_pseudo_truth
+from upreel.training.pseudo_truth import (
+    PseudoTruthRecipe,
+    denoise_with_rbpn,
+    network_arguments,
+    train_on_pseudo_truth,
+)
 
+PROTOCOL = "simulated-afm"
+"""The middle scans of the first movies of `evaluation.scans`: see `ScanScores`."""
 ScanRecipe = DenoiserRecipe | PseudoTruthRecipe
 _TRAINED_ON = "simulated AFM movies (upreel.data.scan_simulator); nothing else"
 
@@ -69,34 +80,38 @@ def scan_recipes() -> dict[str, Path]:
 def train_scans(
     recipe: ScanRecipe, out: Path, *, progress: Callable[[str], None] = lambda line: None
 ) -> Path:
-    """Carry a recipe out, or go on with it where it was stopped; returns the file of weights."""
-    header = {
-        "scale": 1, "trained_on": _TRAINED_ON, "recipe": recipe.model_dump_json(),
-        "commit": find_commit(),
-    }  # fmt: skip
+    """Carry a recipe out, or go on with it where it was stopped.
+
+    Args:
+        recipe: of the run.
+        out: its folder.
+        progress: is told lines about what happens.
+
+    Returns:
+        The file of weights, `OUT/denoise-afm.safetensors` or `OUT/rbpn-afm.safetensors`, which has
+        its scores on simulated movies in it.
+    """
+    network: nn.Module
+    arguments: dict[str, Argument]
     if isinstance(recipe, DenoiserRecipe):
-        path = out / "denoise-afm.safetensors"
-        network = train_denoiser(recipe, out, progress=progress)
-        save(
-            path,
-            network,
-            Provenance.model_validate(
-                header
-                | {
-                    "network": NETWORK,
-                    "arguments": {"channels": recipe.channels},
-                    "name": "denoise:afm",
-                }
-            ),
-        )
-        return path
-    path = out / "rbpn-afm.safetensors"
-    rbpn = train_on_pseudo_truth(recipe, out, progress=progress)
-    save(
-        path,
-        rbpn,
-        Provenance.model_validate(
-            header | {"network": "rbpn", "arguments": network_arguments(recipe), "name": "rbpn:afm"}
-        ),
+        network = denoiser = train_denoiser(recipe, out, progress=progress)
+        kind, arguments, name = NETWORK, {"channels": recipe.channels}, "denoise:afm"
+        method = with_network(denoiser)
+    else:
+        network = rbpn = train_on_pseudo_truth(recipe, out, progress=progress)
+        kind, arguments, name = "rbpn", network_arguments(recipe), "rbpn:afm"
+        method = partial(denoise_with_rbpn, rbpn)
+    means = mean_scores(score_methods({name: method}, simulated_movies(recipe.scored))[name])
+    provenance = Provenance(
+        network=kind,
+        arguments=arguments,
+        name=name,
+        scale=1,
+        trained_on=_TRAINED_ON,
+        recipe=recipe.model_dump_json(),
+        commit=find_commit(),
+        scores={PROTOCOL: {key: round(value, 4) for key, value in asdict(means).items()}},
     )
+    path = out / f"{name.replace(':', '-')}.safetensors"
+    save(path, network, provenance)
     return path
