@@ -28,8 +28,10 @@ def main() -> None:
     parser.add_argument("--method", default=USUAL)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    rows = [draw(number, arguments.method) for number in MOVIES]
-    arguments.target.write_bytes(cv2.imencode(".png", np.concatenate(rows)[..., ::-1])[1].tobytes())
+    picture = np.concatenate([draw(number, arguments.method) for number in MOVIES])
+    arguments.target.write_bytes(
+        cv2.imencode(".png", picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])[1].tobytes()
+    )
 
 
 def draw(number: int, method: str) -> Picture:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from upreel.errors import MediaError, UsageError
-from upreel.inference.denoising import NETWORK, denoise_movie
+from upreel.inference.denoising import NETWORK, denoise_movie, load_denoiser
 from upreel.inference.pipeline import Progress
 from upreel.inference.scans import apply_method, denoise_scan
 from upreel.models.denoiser import ScanDenoiser
@@ -94,7 +94,7 @@ def test_a_file_of_weights_is_a_method(tmp_path: Path) -> None:
         recipe="none",
     )
     save(weights, network, facts)
-    wanted = np.stack(list(denoise_movie(burst(), network, burst=3)))
+    wanted = np.stack(list(denoise_movie(burst(), load_denoiser(weights), burst=3)))
     assert np.array_equal(apply_method(burst(), str(weights), burst=3), wanted)
     level = apply_method(burst(), f"{weights}+plane", burst=3)
     assert level == pytest.approx(correct(wanted, "plane"), abs=1e-6)
