@@ -12,11 +12,13 @@ from typing import get_args
 
 import av
 import pytest
+import torch
 
 from tests.video.media import write_video
 from upreel.cli import main
 from upreel.cli.upscale import Flow, parse_size, parse_time
 from upreel.errors import UsageError
+from upreel.models.rbpn import RBPN
 from upreel.ops.flow import FlowProvider
 
 
@@ -90,6 +92,23 @@ def test_what_finds_the_flow_can_be_chosen(
     assert len(lengths) == 2
     assert main(["upscale", str(source), str(tmp_path / "a.mp4"), "--flow", "guess"]) == 2
     assert "'guess' is not one of" in capsys.readouterr().err
+
+
+def test_weights_that_others_published_enlarge_a_video(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """RGB, with the flow that these were trained with, at a scale that the file implies."""
+    network = RBPN(8, frames=3, features=4, channels=2, blocks=1)
+    kept = {f"module.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"epoch": 3, "state_dict": kept}, tmp_path / "RBPN_8x.pth")
+    source, target = write_video(tmp_path / "in.mp4", 3), tmp_path / "out.mp4"
+    arguments = ["upscale", str(source), str(target), "--model", str(tmp_path / "RBPN_8x.pth")]
+    assert main(arguments) == 0
+    assert "3 frames of 512x384" in capsys.readouterr().out
+    torch.save(network, tmp_path / "whole.pth")
+    assert main([*arguments[:-1], str(tmp_path / "whole.pth"), "--overwrite"]) != 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "save network.state_dict() instead" in line
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from tests.published import Case
 from upreel.errors import UsageError
+from upreel.inference.loop import enlarge
 from upreel.models.rbpn import RBPN, Border, fill_borders
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Color, State, Window
@@ -201,6 +202,18 @@ def test_borders_of_a_scene(border: Border) -> None:
         [flows[0, n][None] if n else still for n in due],
     )
     torch.testing.assert_close(stream(network, clip, flows)[:, 0], expected)
+
+
+def test_nothing_is_taken_from_another_scene() -> None:
+    network, clip = make(frames=5), draw(7)
+
+    def enlarged(first: int, last: int) -> list[Tensor]:
+        frames = [(time, clip[0, time]) for time in range(first, last)]
+        return [high for _, high in enlarge(network, frames, begins_scene=lambda time: time == 4)]
+
+    both = enlarged(0, 7)
+    for one, other in zip(both, enlarged(0, 4) + enlarged(4, 7), strict=True):
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("border", ["replicate", "shift"])

@@ -32,7 +32,12 @@ def upscale(
     ],
     scale: Annotated[
         int | None,
-        typer.Option(min=2, max=4, help="How many times larger: 2, 3 or 4.", show_default="4"),
+        typer.Option(
+            min=2,
+            max=8,
+            help="How many times larger: 2, 3, 4 or 8, as the model can.",
+            show_default="4",
+        ),
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="Size of the result instead, such as 1920x1080.")
