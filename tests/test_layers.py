@@ -13,7 +13,7 @@ import upreel.errors
 ROWS: tuple[frozenset[str], ...] = (
     frozenset({"core", "errors"}),
     frozenset({"ops"}),
-    frozenset({"video", "models"}),
+    frozenset({"video", "models", "scans"}),
     frozenset({"losses", "metrics"}),
     frozenset({"inference", "data"}),
     frozenset({"evaluation", "recognition"}),

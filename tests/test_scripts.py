@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from upreel.data.procedural import make_clip
 
 ROOT = Path(__file__).parent.parent
 REPORT = """<testsuites><testsuite>
@@ -39,6 +42,18 @@ def test_a_skip_has_to_be_on_the_list(tmp_path: Path, more: str, known: str, sta
     assert "tests.a.test_on_gpu: needs a CUDA device" in done.stdout
     assert "test_that_runs" not in done.stdout
     assert ("not on the list: tests.b.test_b[1]: no time" in done.stdout) == bool(status)
+
+
+def test_errors_of_flow_are_those_of_the_motion_where_there_is_none() -> None:
+    done = run("measure_flow.py", "--clips", "1", "--size", "40x30")
+    assert done.returncode == 0, done.stderr
+    cells = [[cell.strip() for cell in line.split("|")] for line in done.stdout.splitlines()]
+    found = {row[2]: [float(cell) for cell in row[3:7]] for row in cells[2:]}
+    clip = make_clip((30, 40), 2)
+    speed = np.linalg.norm(clip.forward[0], axis=0)
+    expected = [speed.mean(), speed[~clip.hidden_next[0]].mean(), 3 * speed.mean()]
+    assert found["zeros"][:3] == pytest.approx(expected, abs=1e-3)
+    assert found["variational"][0] < expected[0] / 2
 
 
 def test_this_python_can_make_an_environment() -> None:

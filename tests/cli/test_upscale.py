@@ -8,14 +8,18 @@ import sys
 import time
 from fractions import Fraction
 from pathlib import Path
+from typing import get_args
 
 import av
 import pytest
+import torch
 
 from tests.video.media import write_video
 from upreel.cli import main
-from upreel.cli.upscale import parse_size, parse_time
+from upreel.cli.upscale import Flow, parse_size, parse_time
 from upreel.errors import UsageError
+from upreel.models.rbpn import RBPN
+from upreel.ops.flow import FlowProvider
 
 
 def test_a_size_is_two_numbers() -> None:
@@ -72,6 +76,39 @@ def test_a_file_is_enlarged_and_the_picture_drawn(
         ] * 4
     assert main(arguments) == 2
     assert "--overwrite" in capsys.readouterr().err
+
+
+def test_what_finds_the_flow_can_be_chosen(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert set(get_args(Flow)) == set(get_args(FlowProvider))
+    source = write_video(tmp_path / "in.mp4", 3)
+    lengths = set()
+    for flow in ("dis", "zeros"):
+        target = tmp_path / f"{flow}.mkv"
+        arguments = ["upscale", str(source), str(target), "--codec", "ffv1", "--flow", flow]
+        assert main([*arguments, "--scale", "2"]) == 0
+        lengths.add(target.stat().st_size)
+    assert len(lengths) == 2
+    assert main(["upscale", str(source), str(tmp_path / "a.mp4"), "--flow", "guess"]) == 2
+    assert "'guess' is not one of" in capsys.readouterr().err
+
+
+def test_weights_that_others_published_enlarge_a_video(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """RGB, with the flow that these were trained with, at a scale that the file implies."""
+    network = RBPN(8, frames=3, features=4, channels=2, blocks=1)
+    kept = {f"module.{key}": value for key, value in network.state_dict().items()}
+    torch.save({"epoch": 3, "state_dict": kept}, tmp_path / "RBPN_8x.pth")
+    source, target = write_video(tmp_path / "in.mp4", 3), tmp_path / "out.mp4"
+    arguments = ["upscale", str(source), str(target), "--model", str(tmp_path / "RBPN_8x.pth")]
+    assert main(arguments) == 0
+    assert "3 frames of 512x384" in capsys.readouterr().out
+    torch.save(network, tmp_path / "whole.pth")
+    assert main([*arguments[:-1], str(tmp_path / "whole.pth"), "--overwrite"]) != 0
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "save network.state_dict() instead" in line
 
 
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.training.clips import draw_clip, write_clips
 from upreel.data.clips import find_clips
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import CHAINS, degrade
-from upreel.data.loader import Augmentation, Color, Loader, Shape, WeightedSet
+from upreel.data.loader import Augmentation, Color, Loader, Motion, Shape, WeightedSet
 from upreel.data.samples import Batch
 from upreel.data.sources import FileSource, ProceduralSource
 from upreel.errors import UsageError
@@ -39,7 +39,7 @@ def make_loader(
     seed: int = 1,
     color: Color = "luma",
     chain: str = "BI",
-    flow: bool = False,
+    flow: Motion | None = None,
     augmentation: Augmentation = ALL,
 ) -> Loader:
     sources = [FileSource(clip, color) for clip in find_clips(data)]
@@ -54,7 +54,7 @@ def same(one: Batch, other: Batch) -> bool:
 
 @pytest.mark.parametrize(("color", "channels"), [("luma", 1), ("rgb", 3)])
 def test_shapes_for_each_color(data: Path, color: Color, channels: int) -> None:
-    batch = make_loader(data, color=color, flow=True).batch(0, SHAPE)
+    batch = make_loader(data, color=color, flow=Motion()).batch(0, SHAPE)
     assert batch.low.shape == (4, 3, channels, 8, 8)
     assert batch.high.shape == (4, 3, channels, 32, 32)
     assert batch.flow is not None and batch.flow.shape == (4, 3, 2, 2, 8, 8)
@@ -94,7 +94,7 @@ class Sliding:
     name = "sliding"
 
     def measure(self) -> tuple[int, int, int]:
-        return 3, 192, 192
+        return 5, 192, 192
 
     def read(self, times: Sequence[int]) -> NDArray[np.uint8]:
         coarse = np.random.default_rng(0).uniform(0, 255, (25, 30)).astype(np.float32)
@@ -107,13 +107,34 @@ def test_flow_leads_to_the_neighbours() -> None:
     straight = Augmentation(flip=False, transpose=False, reverse=False)
     low = partial(degrade, chain=CHAINS["BI"], scale=4)
     loader = Loader(
-        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1, flow=True, augmentation=straight
+        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1, flow=Motion(), augmentation=straight
     )
     flow = loader.batch(0, Shape(2, 3, 32)).flow
     assert flow is not None
     middle = flow[:, 1].flatten(-2).median(-1).values
     expected = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])  # before and after, x then y
     assert (middle - expected).abs().max() < 0.15
+
+
+def test_flow_to_more_neighbours_of_those_frames_that_have_them() -> None:
+    straight = Augmentation(flip=False, transpose=False, reverse=False)
+    low = partial(degrade, chain=CHAINS["BI"], scale=4)
+    motion = Motion(2, 1, left_out=(2, 1))
+    loader = Loader(
+        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1, flow=motion, augmentation=straight
+    )
+    batch = loader.batch(0, Shape(1, 5, 32))
+    assert batch.past == 2 and batch.flow is not None
+    assert batch.flow.shape == (1, 5, 3, 2, 32, 32)
+    assert not batch.flow[:, [0, 1, 4]].any()
+    middle = batch.flow[0, 2:4].flatten(-2).median(-1).values
+    expected = torch.tensor([[2.0, 0.0], [1.0, 0.0], [-1.0, 0.0]])
+    assert (middle - expected).abs().max() < 0.2
+    still = Loader(
+        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1, flow=Motion(provider="zeros")
+    )
+    flow = still.batch(0, Shape(1, 3, 8)).flow
+    assert flow is not None and not flow.any()
 
 
 class Flat:

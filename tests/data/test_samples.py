@@ -119,3 +119,24 @@ def test_a_mirrored_batch_goes_there_and_back() -> None:
         slot = int(number > other)
         assert torch.equal(both.flow[:, index + 1, 0], batch.flow[:, other, slot])
     assert Batch(batch.low, batch.high, None).mirrored().flow is None
+
+
+def test_flow_to_frames_further_away_goes_there_and_back() -> None:
+    """Flow whose value says from where to where it goes, on a sequence of frames 0 to 3."""
+    offsets, frames = (-2, -1, 1, 2), 4
+
+    def flow_between(order: list[int]) -> Tensor:
+        flow = torch.zeros(1, len(order), 4, 2, 1, 1)
+        for place, number in enumerate(order):
+            for slot, offset in enumerate(offsets):
+                if 0 <= place + offset < len(order):
+                    other = order[place + offset]
+                    flow[0, place, slot] = 10 * (number + 1) + other if other != number else 0
+        return flow
+
+    clip = torch.arange(frames).view(1, -1, 1, 1, 1).float()
+    both = Batch(clip, clip, flow_between([0, 1, 2, 3]), past=2).mirrored()
+    assert both.flow is not None and both.past == 2
+    assert torch.equal(both.flow, flow_between([0, 1, 2, 3, 2, 1, 0]))
+    with pytest.raises(UsageError, match="found 1 before and 3 after; set mirrored = false"):
+        Batch(clip, clip, both.flow[:, :4], past=1).mirrored()

@@ -138,3 +138,10 @@ def test_colours_without_a_known_matrix_stay_in_video_and_are_refused_in_images(
     with pytest.raises(MediaError, match="coded as ictcp cannot be turned into RGB"):
         upscale(source, tmp_path / "again.mp4", options)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mp4"]
+
+
+def test_a_filter_has_no_use_for_optical_flow(tmp_path: Path) -> None:
+    source = write_video(tmp_path / "in.mp4", 2)
+    with pytest.raises(UsageError, match=r"network that uses optical flow for --flow, found bic"):
+        upreel.upscale(source, tmp_path / "out.mp4", model="bicubic", scale=2, flow="zeros")
+    assert not (tmp_path / "out.mp4").exists()

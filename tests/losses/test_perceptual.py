@@ -9,7 +9,7 @@ from upreel.errors import UsageError, WeightsError
 from upreel.losses import make_loss
 from upreel.losses.perceptual import Perceptual
 from upreel.losses.seen import Seen
-from upreel.models.vgg import TrunkName
+from upreel.models.vgg import Trunk, TrunkName
 
 WEIGHT = torch.tensor([0.25, 0.75])
 
@@ -30,6 +30,37 @@ def test_one_convolution_by_hand() -> None:
     frames = F.conv2d(difference, kernel, padding=1).detach().abs().numpy().mean((1, 2, 3))
     expected = float(np.dot(frames, WEIGHT.numpy()))
     assert loss(seen).item() == pytest.approx(expected, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("trunk", "layer", "place"), [("vgg16", "pool5", 30), ("vgg19", "relu3_1", 11)]
+)
+def test_layers_lie_where_the_authors_cut_torchvisions_networks(
+    trunk: TrunkName, layer: str, place: int
+) -> None:
+    """iSeeBetter takes `features[:31]`, Chadha and Masoud `features[:12]`."""
+    with torch.device("meta"):
+        assert Trunk(trunk).layers[layer] == place
+
+
+def test_raw_values_and_parts_of_the_maximum_by_hand() -> None:
+    seen = clips()
+    raw, parts = (
+        Perceptual(trunk="vgg16", layers=["conv1_1"], distance="mse", values=values, seed=5)
+        for values in ("raw", "maximum")
+    )
+    kernel = raw.trunk.state_dict()["features.0.weight"]
+    output, truth = seen.output.detach()[0], seen.truth[0]
+    for loss, difference in (
+        (raw, output - truth),
+        (parts, output / output.max() - truth / truth.max()),
+    ):
+        frames = F.conv2d(difference, kernel, padding=1).square().mean((1, 2, 3))
+        assert loss(seen).item() == pytest.approx(float(frames @ WEIGHT), rel=1e-4)
+    darker = Seen(seen.output / 2, seen.truth, WEIGHT)
+    assert parts(darker).item() == pytest.approx(parts(seen).item(), rel=1e-5)
+    black = Seen(torch.zeros_like(seen.output), seen.truth, WEIGHT)
+    assert parts(black).isfinite()
 
 
 def test_layers_add_up_and_after_the_relu_is_not_before() -> None:

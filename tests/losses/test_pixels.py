@@ -150,7 +150,7 @@ def test_options_come_from_the_recipe() -> None:
         ("flow-weighted", {"reach": 0.0}, "expects greater than 0 as 'reach', found 0.0"),
         ("flow-weighted", {"gain": float("nan")}, "'gain', found nan"),
         ("warp", {"of": 3}, "expects 'output' or 'error' as 'of', found 3"),
-        ("adversarial", {"kind": "hinge"}, "expects .*'relativistic' as 'kind', found 'hinge'"),
+        ("adversarial", {"kind": "hinge"}, "expects .*'linear' or 'log' as 'kind', found 'hinge'"),
         ("perceptual", {"layers": "relu5_4"}, "expects a valid list as 'layers', found 'relu5_4'"),
         ("perceptual", {"layer_weights": ["x"]}, "expects a valid number as 'layer_weights'"),
         ("perceptual", {"seed": "x"}, "expects a valid integer as 'seed', found 'x'"),

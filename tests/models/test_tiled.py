@@ -91,3 +91,39 @@ def test_motion_may_be_larger_than_the_halo() -> None:
             whole, states[0] = network.step(window, states[0])
             parts, states[1] = Tiled(network, 32).step(window, states[1])
             torch.testing.assert_close(parts, whole, atol=1e-5, rtol=0)
+
+
+class Dyed:
+    """An enlargement with something added that differs from tile to tile: its mean."""
+
+    spec = Spec(scale=2, color="luma")
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        high = window.middle.repeat_interleave(2, -1).repeat_interleave(2, -2)
+        return high + window.clip.mean(), state
+
+
+@pytest.mark.parametrize("size", [(40, 131), (16, 100), (97, 65)])
+def test_where_the_halo_has_no_bound_tiles_pass_into_each_other(size: tuple[int, int]) -> None:
+    width = torch.linspace(0, 1, size[1]).expand(1, 1, 1, *size)
+    with torch.inference_mode():
+        high, _ = Tiled(Dyed(), 32).step(Window(width), {})
+    added = high - width.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    assert added.max() - added.min() > 0.05, "tiles do differ"
+    # Neighbouring tiles have means that differ by 0.4 at most, and 64 large pixels to change in.
+    assert added.diff(dim=-1).abs().max() < 0.4 / 64 * 1.05
+    assert added.diff(dim=-2).abs().max() < 0.4 / 64 * 1.05
+
+
+def test_what_all_tiles_count_is_one_everywhere() -> None:
+    flat = torch.full((1, 1, 1, 70, 115), 0.7)
+
+    class Repeated:
+        spec = Spec(scale=3, color="luma")
+
+        def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+            return window.middle.repeat_interleave(3, -1).repeat_interleave(3, -2), state
+
+    for tile in (16, 20, 32, 64):
+        high, _ = Tiled(Repeated(), tile).step(Window(flat), {})
+        torch.testing.assert_close(high, torch.full((1, 1, 1, 210, 345), 0.7))

@@ -1,10 +1,11 @@
 import threading
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 
-from upreel.ops.flow import dis_flow, flow_to_neighbours
+from upreel.ops.flow import FlowProvider, dis_flow, find_flow, flow_to_neighbours
 from upreel.ops.resize import resize
 
 
@@ -61,3 +62,46 @@ def test_threads_agree() -> None:
     for thread in threads:
         thread.join()
     assert found == [True] * 15
+
+
+@pytest.mark.parametrize("provider", ["dis", "farneback", "variational"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_every_provider_finds_shifts_with_their_signs(
+    provider: FlowProvider, channels: int
+) -> None:
+    wide = texture(72, 96)
+    here, there = wide[8:56, 8:72], torch.stack([wide[10:58, 8:72], wide[8:56, 6:70]])
+    frames = here.expand(2, channels, -1, -1)
+    flow = find_flow(frames, there[:, None].expand_as(frames), provider=provider)
+    assert flow.shape == (2, 2, 48, 64)
+    inside = flow[..., 16:-16, 16:-16].mean((-2, -1))
+    torch.testing.assert_close(inside, torch.tensor([[0.0, -2.0], [2.0, 0.0]]), atol=0.2, rtol=0)
+
+
+@pytest.mark.parametrize("provider", get_args(FlowProvider))
+def test_pairs_in_any_number_of_axes(provider: FlowProvider) -> None:
+    clip = torch.stack([texture(32, 40, seed) for seed in range(6)]).view(2, 3, 1, 32, 40)
+    flow = find_flow(clip, clip.flip(1), provider=provider)
+    assert flow.shape == (2, 3, 2, 32, 40)
+    assert flow.dtype == torch.float32
+    assert flow[:, 1].abs().mean() < 0.1  # the frame in the middle is compared with itself
+    assert (flow[:, 0].abs().mean() > 0.5) == (provider != "zeros")
+
+
+def test_many_pairs_are_solved_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    clip = torch.stack([texture(24, 28, seed) for seed in range(3)])[:, None]
+    together = find_flow(clip, clip.flip(0), provider="variational")
+    monkeypatch.setattr("upreel.ops.flow._AT_ONCE", 2 * 24 * 28)
+    in_parts = find_flow(clip, clip.flip(0), provider="variational")
+    torch.testing.assert_close(in_parts, together, atol=1e-3, rtol=0)
+
+
+def test_neighbours_of_a_window_are_seen_by_the_provider_that_is_named() -> None:
+    wide = texture(40, 72)
+    clip = torch.stack([wide[:, 2 * t : 2 * t + 60] for t in range(5)])[None, :, None]
+    flow = flow_to_neighbours(clip, 2, 1, past=3, future=1, provider="variational")
+    assert flow.shape == (1, 2, 4, 2, 40, 60)
+    across = flow[0, :, :, 0, 10:-10, 14:-14].mean((-2, -1))
+    expected = torch.tensor([[0.0, 4.0, 2.0, -2.0], [6.0, 4.0, 2.0, -2.0]])
+    torch.testing.assert_close(across, expected, atol=0.2, rtol=0)
+    assert not flow[0, 0, 0].any()  # the first frame of the middle has two before it

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -157,3 +158,50 @@ def test_a_run_from_files_in_rgb_that_was_stopped_goes_on(tmp_path: Path, folder
     assert parts.read_bytes() == whole.read_bytes()
     assert any("dB over bicubic" in line for line in lines)
     assert not (tmp_path / "whole" / "cache").exists()
+
+
+def test_packed_clips_have_the_flow_of_the_default_network_only(
+    tmp_path: Path, folders: Path
+) -> None:
+    recipe = mixed(folders)
+    parts = find_parts(recipe, None)
+    for spec, wants in (
+        (replace(SPECS["luma"], past=3, future=3), "'dis' to 3 and 3"),
+        (replace(SPECS["luma"], past=1, flow="variational"), "'variational' to 1 and 0"),
+    ):
+        with pytest.raises(UsageError, match=f"which wants {wants}; set data.packed=false"):
+            open_batches(recipe, parts, spec, tmp_path, Ranks(), lambda line: None)
+
+
+@pytest.mark.parametrize("mirrored", ["true", "false"])
+def test_flow_for_windows(tmp_path: Path, folders: Path, mirrored: str) -> None:
+    """To as many frames as the network sees, and at least to one on each side, for losses."""
+    texture = write_clips(tmp_path / "clips", {"a": draw_clip(1, 6)})
+    stage = f"stages=[{{steps=1, batch=2, crop=12, frames=6, mirrored={mirrored}}}]"
+    recipe = mixed(folders, "data.packed=false", stage)
+    spec = replace(SPECS["luma"], past=2, future=2 if mirrored == "true" else 0)
+    parts = find_parts(recipe, texture)
+    (batch,) = open_batches(recipe, parts, spec, tmp_path, Ranks(), lambda line: None)(range(1))
+    assert batch.past == 2 and batch.flow is not None
+    assert batch.flow.shape[:3] == ((2, 11, 4) if mirrored == "true" else (2, 6, 3))
+    assert batch.flow[:, 5].any(), "the last frame, or that where it turns"
+
+
+def test_time_and_axes_turn_only_if_the_recipe_lets_them(tmp_path: Path) -> None:
+    """The clip gets brighter with time, and to the right more than downwards."""
+    y, x = np.mgrid[:64, :80]
+    clip = np.stack([20 + 20 * t + 2 * abs(x - 40) + abs(y - 32) // 2 for t in range(4)])
+    write_clips(tmp_path / "clips", {"a": clip.astype(np.uint8)})
+    sets = f"data.sets=[{{name='a', path='{tmp_path}/clips'}}]"
+    stages = "stages=[{steps=8, batch=4, crop=6, frames=3}]"
+    for free in (True, False):
+        changes = (f"data.transpose={str(free).lower()}", f"data.reverse={str(free).lower()}")
+        recipe = read_recipe("compact-x4-clean", [sets, stages, "data.strides=1", *changes])
+        brighter, wider = set(), set()
+        for batch in make_batches(recipe, tmp_path, "rgb")(range(8)):
+            for sequence in batch.high:
+                rows, columns = (sequence.diff(dim=axis).abs().mean() for axis in (-2, -1))
+                brighter.add(bool(sequence[-1].mean() > sequence[0].mean()))
+                wider.add(bool(columns > rows))
+        expected = {True, False} if free else {True}
+        assert brighter == wider == expected

@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from tests.training.clips import draw_clip, write_clips
 from tests.training.test_trainer import read_metrics, stop_before
-from upreel.errors import ConfigError
-from upreel.losses.adversarial import Adversarial
-from upreel.losses.discriminator import PatchDiscriminator
-from upreel.training.opponent import Opponent
+from upreel.errors import ConfigError, UsageError
+from upreel.losses.adversarial import Adversarial, Kind
+from upreel.training.opponent import FindMotion, Opponent
 from upreel.training.ranks import Ranks
 from upreel.training.recipe import Recipe, read_recipe
 from upreel.training.run import CHECKPOINT
@@ -23,7 +24,8 @@ ADVERSARIAL = (
     "optimizer.warm_up=0",
     "save_every=2",
     'losses=[{name="charbonnier"}, {name="adversarial", weight=0.01}]',
-    'discriminator={channels=4, layers=2, optimizer={name="adam", rate=1e-3, warm_up=0}}',
+    "discriminator={arguments={channels=4, layers=2}, "
+    'optimizer={name="adam", rate=1e-3, warm_up=0}}',
 )
 
 
@@ -38,44 +40,35 @@ def adversarial(*changes: str) -> Recipe:
 
 
 def make_opponent(kind: str = "vanilla") -> Opponent:
-    table = Discriminator(channels=4, layers=2, optimizer=Optimizer(name="adam", rate=1e-2))
+    table = Discriminator(
+        arguments={"channels": 4, "layers": 2}, optimizer=Optimizer(name="adam", rate=1e-2)
+    )
     loss = Adversarial(kind=kind)  # type: ignore[arg-type]
     return Opponent(table, loss, 1, seed=3)
 
 
-def test_patches_are_bounded_by_their_normalisation() -> None:
-    torch.manual_seed(1)
-    network = PatchDiscriminator(3, channels=4, layers=2)
-    for _ in range(30):  # each pass brings the estimate of the norms nearer
-        scores = network(torch.rand(2, 3, 3, 16, 24))
-    assert scores.shape == (2, 3, 4, 6)
-    weight = network.out.weight
-    assert isinstance(weight, torch.Tensor)
-    layer = weight.detach().flatten(1)
-    assert float(torch.linalg.matrix_norm(layer, 2)) == pytest.approx(1, abs=0.01)
-
-
-@pytest.mark.parametrize("kind", ["vanilla", "least-squares", "wasserstein", "relativistic"])
+@pytest.mark.parametrize("kind", get_args(Kind))
 def test_it_learns_to_tell_noise_from_flat_clips(kind: str) -> None:
     opponent, random = make_opponent(kind), torch.Generator().manual_seed(5)
     losses = []
     for _ in range(25):
         truth = torch.rand(2, 2, 1, 16, 16, generator=random)
-        shown = [(torch.full_like(truth, 0.5), truth)]
-        losses.append(opponent.learn(shown, 1e-2, Ranks()))
+        exhibit = opponent.look(torch.full_like(truth, 0.5), truth, 0)
+        losses.append(opponent.learn([exhibit], 1e-2, Ranks()))
     assert sum(losses[-5:]) < sum(losses[:5])
-    fake, real = opponent.judge(*shown[0])
+    (fake,), (real,) = (opponent.network(shown) for shown in (exhibit.fake, exhibit.real))
     assert float(real.mean()) > float(fake.mean())
 
 
 def test_judging_moves_the_maker_and_not_the_judge() -> None:
-    opponent = make_opponent()
+    opponent = make_opponent("relativistic")
     output = torch.rand(1, 2, 1, 16, 16, requires_grad=True)
-    fake, real = opponent.judge(output, torch.rand(1, 2, 1, 16, 16))
+    (fake,), real = opponent.judge(opponent.look(output, torch.rand(1, 2, 1, 16, 16), 0))
     fake.sum().backward()  # type: ignore[no-untyped-call]
     assert output.grad is not None
     assert float(output.grad.abs().sum()) > 0
-    assert not real.requires_grad
+    assert real is not None
+    assert not real[0].requires_grad
     assert all(weight.grad is None for weight in opponent.network.parameters())
 
 
@@ -122,12 +115,110 @@ def test_the_adversarial_loss_changes_the_result(tmp_path: Path, clips: Path) ->
     assert weights["0.01"] != weights["0.0"]
 
 
+def make_beholder(name: str, find_motion: FindMotion | None = None) -> Opponent:
+    """One that looks at neighbours."""
+    optimizer = Optimizer(name="adam", rate=1e-2)
+    table = Discriminator(name=name, arguments={"channels": 2}, optimizer=optimizer)
+    return Opponent(table, Adversarial(), 1, seed=3, find_motion=find_motion)
+
+
+def draw_drift(frames: int = 5) -> torch.Tensor:
+    """`(2, T, 1, 32, 40)`: a soft texture that moves by two pixels to the right each time."""
+    random = torch.Generator().manual_seed(7)
+    coarse = torch.rand(2, 1, 12, 20, generator=random)
+    texture = F.interpolate(coarse, scale_factor=4, mode="bicubic")
+    return torch.stack([texture[..., 4:36, 20 - 2 * t : 60 - 2 * t] for t in range(frames)], 1)
+
+
+@pytest.mark.parametrize("name", ["recurrent", "image-and-flow"])
+def test_frames_are_shown_beside_their_true_neighbours_and_the_way_there(name: str) -> None:
+    opponent, truth = make_beholder(name), draw_drift()
+    made = torch.rand(2, 3, 1, 32, 40)  # what a window network made of the middle frames
+    exhibit = opponent.look(made, truth, 1)
+    assert torch.equal(exhibit.fake.frames, made)
+    assert torch.equal(exhibit.real.frames, truth[:, 1:4])
+    for shown in (exhibit.fake, exhibit.real):
+        assert shown.neighbours is not None
+        assert torch.equal(shown.neighbours[:, :, 0], truth[:, :3])
+        assert torch.equal(shown.neighbours[:, :, 1], truth[:, 2:])
+        assert shown.flow is not None
+        inside = shown.flow[..., 8:-8, 8:-8].mean((0, 1, -2, -1))
+        torch.testing.assert_close(inside, torch.tensor([[-2.0, 0], [2, 0]]), rtol=0, atol=0.1)
+    assert exhibit.real.frames.shape == exhibit.fake.frames.shape
+    if name == "image-and-flow":
+        assert exhibit.real.motion is not None
+        assert exhibit.fake.motion is not None
+        found = exhibit.real.motion[..., 8:-8, 8:-8].mean((0, 1, -2, -1))
+        torch.testing.assert_close(found, torch.tensor([[-2.0, 0], [2, 0]]), rtol=0, atol=0.1)
+        assert not torch.allclose(exhibit.real.motion, exhibit.fake.motion)
+
+
+def test_ends_of_a_sequence_have_no_neighbours_and_are_not_judged() -> None:
+    opponent, truth = make_beholder("recurrent"), draw_drift(4)
+    exhibit = opponent.look(truth + 0.1, truth, 0)  # a recurrent network makes all frames
+    assert torch.equal(exhibit.fake.frames, truth[:, 1:3] + 0.1)
+    assert torch.equal(exhibit.real.frames, truth[:, 1:3])
+    with pytest.raises(UsageError, match=r"a frame before and after one that is made.*found 2"):
+        opponent.look(truth[:, :2], truth[:, :2], 0)
+
+
+def test_what_is_shown_follows_a_gradient_by_the_picture_and_by_its_motion() -> None:
+    opponent, truth = make_beholder("image-and-flow"), draw_drift(3)
+    for judgement in range(2):
+        made = (truth[:, 1:2] + 0.05 * torch.rand(2, 1, 1, 32, 40)).requires_grad_()
+        exhibit = opponent.look(made, truth, 1)
+        scores, _ = opponent.judge(exhibit)
+        scores[judgement].sum().backward()  # type: ignore[no-untyped-call]
+        assert made.grad is not None
+        assert float(made.grad.abs().sum()) > 0
+        detached = exhibit.fake.detached()
+        assert not detached.frames.requires_grad
+        assert detached.motion is not None
+        assert not detached.motion.requires_grad
+
+
+def test_a_network_may_find_the_motion() -> None:
+    def find_motion(frames: torch.Tensor, neighbours: torch.Tensor) -> torch.Tensor:
+        return torch.cat((frames - neighbours, frames), 1)
+
+    opponent, truth = make_beholder("image-and-flow", find_motion), draw_drift(3)
+    exhibit = opponent.look(0.5 * truth[:, 1:2], truth, 1)
+    assert exhibit.fake.motion is not None
+    expected = torch.cat((0.5 * truth[:, 1] - truth[:, 2], 0.5 * truth[:, 1]), 1)
+    torch.testing.assert_close(exhibit.fake.motion[:, 0, 1], expected)
+
+
+@pytest.mark.parametrize("name", ["srgan", "recurrent", "image-and-flow"])
+def test_all_of_them_learn_and_take_up_where_they_were(name: str) -> None:
+    truth = draw_drift(3)
+    random = torch.Generator().manual_seed(2)
+    noise = [0.2 * torch.rand(2, 1, 1, 32, 40, generator=random) for _ in range(12)]
+    table = Discriminator(
+        name=name, arguments={"channels": 2}, optimizer=Optimizer(name="adam", rate=1e-2)
+    )
+    whole, first, second = (
+        Opponent(table, Adversarial(labels="smooth"), 1, seed=3) for _ in range(3)
+    )
+
+    def learn(opponent: Opponent, rounds: slice) -> list[float]:
+        looks = [opponent.look(truth[:, 1:2] + each, truth, 1) for each in noise[rounds]]
+        return [opponent.learn([exhibit], 1e-2, Ranks()) for exhibit in looks]
+
+    losses = learn(whole, slice(0, 12))
+    assert sum(losses[-4:]) < sum(losses[:4])
+    assert learn(first, slice(0, 7)) == losses[:7]
+    second.restore(first.state())
+    assert learn(second, slice(7, 12)) == losses[7:]
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
         ('losses=[{name="l1"}]', "one loss 'adversarial' and a table .* found 0 and a table"),
         ("discriminator.optimizer.acumulate=2", "unknown key 'acumulate'.*: it has name"),
-        ("discriminator.layer=2", "did you mean 'layers'"),
+        ("discriminator.nam='srgan'", "did you mean 'name'"),
+        ("discriminator.name=srgen", "a discriminator out of patch, srgan, .* found 'srgen'"),
+        ("discriminator.arguments.layer=2", "'patch' has the options .*layers, found 'layer'"),
     ],
 )
 def test_a_match_that_cannot_be(change: str, sentence: str) -> None:

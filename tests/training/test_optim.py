@@ -77,3 +77,20 @@ def test_both_solve_a_small_problem(name: OptimizerName) -> None:
             optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < losses[0] / 10
+
+
+def test_averages_of_adam_keep_what_they_are_told() -> None:
+    """After one step from zero Adam moves by the rate, whatever it keeps; the second tells."""
+    moved = dict[tuple[float, float], float]()
+    for betas in ((0.9, 0.99), (0.5, 0.9)):
+        weight = nn.Parameter(torch.zeros(1))
+        (adam,) = make_optimizers(nn.ParameterList([weight]), "adam", 1.0, betas=betas)
+        for gradient in (1.0, 3.0):
+            weight.grad = torch.tensor([gradient])
+            adam.step()
+        one, two = betas
+        mean = ((1 - one) * (one + 3)) / (1 - one**2)
+        square = ((1 - two) * (two + 9)) / (1 - two**2)
+        moved[betas] = -1 - mean / square**0.5
+        assert float(weight.detach()) == pytest.approx(moved[betas], rel=1e-5)
+    assert len(set(moved.values())) == 2

@@ -59,7 +59,7 @@ def test_values_can_be_changed() -> None:
         ("optimizer.average=1.0", "less than 1 at 'optimizer.average'"),
         ("losses=[{name='l7'}]", "expected a loss out of adversarial, .* found 'l7'"),
         ("network.name=swif", "network.name: expected one of swift, .* found 'swif'"),
-        ("scale=5", "2, 3 or 4 at 'scale', found 5"),
+        ("scale=5", "2, 3, 4 or 8 at 'scale', found 5"),
         ("stages=[]", "at least 1 item .* at 'stages'"),
         ("data={versions={a='BI',b='BD-DUF'}}", "all with or all without BD-DUF"),
         ("stages.9.steps=1", "entry of a list at '9' of 'stages.9.steps'"),

@@ -5,9 +5,12 @@ import torch
 from torch import Tensor, nn
 
 from upreel.data.samples import Batch
+from upreel.errors import UsageError
 from upreel.models.compact import Compact
+from upreel.models.rbpn import RBPN
 from upreel.models.swift import Swift
-from upreel.training.unrolling import enlarge_clips
+from upreel.models.upscaler import Window
+from upreel.training.unrolling import compared, enlarge_clips
 
 
 def make_batch(frames: int = 5) -> Batch:
@@ -67,3 +70,46 @@ def test_a_step_runs_again_for_its_gradients() -> None:
     assert len(runs) == 5
     find_gradients(network, checkpointing=True)
     assert len(runs) == 5 + 10
+
+
+def make_wide_batch(past: int, future: int, frames: int = 6) -> Batch:
+    random = torch.Generator().manual_seed(3)
+    low = torch.rand(2, frames, 1, 12, 10, generator=random)
+    high = torch.rand(2, frames, 1, 24, 20, generator=random)
+    flow = torch.randn(2, frames, past + future, 2, 12, 10, generator=random)
+    return Batch(low, high, flow, past)
+
+
+@pytest.mark.parametrize(("frames", "future"), [(3, True), (4, True), (3, False)])
+def test_windows_are_trained_on_where_they_are_whole(frames: int, future: bool) -> None:
+    torch.manual_seed(1)
+    network = RBPN(2, frames=frames, future=future, color="luma", features=6, channels=4, blocks=1)
+    past, after = network.past, network.future
+    batch = make_wide_batch(max(past, 1), max(after, 1))
+    assert batch.flow is not None
+    output = enlarge_clips(network, batch, checkpointing=False)
+    again = enlarge_clips(network, batch, checkpointing=True)
+    truth = compared(network.spec, batch)
+    assert output.shape == truth.high.shape == (2, 6 - past - after, 1, 24, 20)
+    torch.testing.assert_close(again, output)
+    assert torch.equal(truth.high, batch.high[:, past : 6 - after])
+    assert truth.flow is not None
+    before_and_after = batch.flow[:, past : 6 - after, batch.past - 1 : batch.past + 1]
+    assert torch.equal(truth.flow, before_and_after)
+    # Each frame is that which the loop of inference makes of the same window.
+    for time in range(past, 6 - after):
+        flow = batch.flow[:, time : time + 1, batch.past - past : batch.past + after]
+        window = Window(batch.low[:, time - past : time + after + 1], past, after, {"flow": flow})
+        torch.testing.assert_close(network.step(window, {})[0][:, 0], output[:, time - past])
+
+
+def test_recurrent_networks_are_trained_on_all_frames() -> None:
+    batch = make_batch()
+    truth = compared(Swift(2, channels=8, blocks=1, hidden=4).spec, batch)
+    assert torch.equal(truth.high, batch.high)
+
+
+def test_flow_that_a_batch_does_not_have() -> None:
+    network = RBPN(2, frames=5, color="luma", features=6, channels=4, blocks=1)
+    with pytest.raises(UsageError, match=r"flow to 2 frames before and 2 after .* that to 1 and 1"):
+        enlarge_clips(network, make_batch(), checkpointing=False)

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 
 from upreel.errors import WeightsError
 from upreel.models.compact import Compact
+from upreel.models.rbpn import RBPN
 from upreel.models.swift import Swift
 from upreel.models.weights import Provenance, folder, read, save
 from upreel.training.warm_start import warm_start
@@ -71,3 +72,24 @@ def test_weights_of_another_network(tmp_path: Path) -> None:
         warm_start(Swift(channels=16, hidden=4), str(path))
     with pytest.raises(WeightsError, match="found nothing at"):
         warm_start(Swift(), "swift-x9-none")
+
+
+def test_weights_that_others_published(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    start = RBPN(2, frames=3, features=6, channels=4, blocks=1)
+    network = RBPN(2, frames=3, features=6, channels=4, blocks=1)
+    torch.save({f"module.{k}": v for k, v in start.state_dict().items()}, tmp_path / "a.pth")
+    warm_start(network, str(tmp_path / "a.pth"))
+    for key, value in start.state_dict().items():
+        assert torch.equal(network.state_dict()[key], value)
+
+
+def test_other_arguments_are_told_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = save_swift(tmp_path / "a.safetensors", Swift(channels=8, hidden=4))
+    warm_start(Swift(channels=8, hidden=4), path, {"channels": 8, "hidden": 4})
+    assert not caplog.messages
+    warm_start(
+        Swift(channels=8, hidden=4, phase=-1.5), path, {"channels": 8, "hidden": 4, "phase": -1.5}
+    )
+    (message,) = caplog.messages
+    assert message.endswith("made with phase = its default; here it is phase = -1.5")

@@ -18,6 +18,7 @@ from upreel.cli.bench import bench
 from upreel.cli.compare import compare
 from upreel.cli.console import is_verbose, say, set_up_logging
 from upreel.cli.data import data
+from upreel.cli.denoise import denoise
 from upreel.cli.doctor import doctor
 from upreel.cli.eval import evaluate
 from upreel.cli.models import app as models
@@ -33,6 +34,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command()(upscale)
+app.command()(denoise)
 app.command()(probe)
 app.add_typer(models, name="models")
 app.command()(doctor)

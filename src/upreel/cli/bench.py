@@ -16,7 +16,7 @@ def bench(
         typer.Argument(metavar="[IN]", help="A video to measure with; else the bundled sample."),
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A name from 'upreel models', or a .safetensors file.")
+        str, typer.Option(help="A name from 'upreel models', or a .safetensors or .pth file.")
     ] = "swift:real",
     models: Annotated[
         str | None,

@@ -28,7 +28,7 @@ def evaluate(
     protocol: Annotated[
         str, typer.Option(help="What the scores mean, such as val-bi-y8 or vid4-bi-y.")
     ] = "val-bi-y8",
-    scale: Annotated[int, typer.Option(help="2, 3 or 4.")] = 4,
+    scale: Annotated[int, typer.Option(help="2, 3, 4 or 8.")] = 4,
     metrics: Annotated[
         str | None,
         typer.Option(

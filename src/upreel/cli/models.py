@@ -73,15 +73,18 @@ def get(
     typer.echo(fetch(name, progress=shown))
 
 
-def read_spec(weights: Weights) -> Spec:
-    """The spec of the network that the weights are for."""
+def read_spec(weights: Weights) -> Spec | None:
+    """The spec of the network that the weights are for; None if it enlarges nothing."""
+    from upreel.models import ZOO
     from upreel.models.weights import build
 
-    return build(weights.path).spec
+    return build(weights.path).spec if weights.provenance.network in ZOO else None
 
 
-def describe_context(spec: Spec) -> str:
+def describe_context(spec: Spec | None) -> str:
     """Which frames a step sees, in words."""
+    if spec is None:
+        return "bursts of scans (upreel denoise)"
     frames = " + ".join(
         f"{count} {name}"
         for count, name in ((spec.past, "before"), (spec.future, "after"))
@@ -108,8 +111,8 @@ def to_json(weights: Weights) -> dict[str, object]:
         "bytes": weights.bytes,
         "sha256": weights.sha256,
         "parameters": weights.parameters,
-        "color": spec.color,
-        "past": spec.past,
-        "future": spec.future,
-        "recurrent": bool(spec.state),
+        "color": spec and spec.color,
+        "past": spec and spec.past,
+        "future": spec and spec.future,
+        "recurrent": spec and bool(spec.state),
     }

@@ -15,6 +15,7 @@ from upreel.errors import UsageError
 _TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
+Flow = Literal["dis", "farneback", "variational", "zeros"]
 
 
 def upscale(
@@ -31,7 +32,12 @@ def upscale(
     ],
     scale: Annotated[
         int | None,
-        typer.Option(min=2, max=4, help="How many times larger: 2, 3 or 4.", show_default="4"),
+        typer.Option(
+            min=2,
+            max=8,
+            help="How many times larger: 2, 3, 4 or 8, as the model can.",
+            show_default="4",
+        ),
     ] = None,
     size: Annotated[
         str | None, typer.Option(help="Size of the result instead, such as 1920x1080.")
@@ -40,7 +46,7 @@ def upscale(
         int | None, typer.Option(help="Height of the result instead; the width follows.")
     ] = None,
     model: Annotated[
-        str, typer.Option(help="A name from 'upreel models', or a .safetensors file.")
+        str, typer.Option(help="A name from 'upreel models', or a .safetensors or .pth file.")
     ] = "swift:real",
     codec: Annotated[
         str | None,
@@ -61,6 +67,13 @@ def upscale(
     precision: Annotated[
         Precision, typer.Option(help="What the network computes in; auto measures.")
     ] = "auto",
+    flow: Annotated[
+        Flow | None,
+        typer.Option(
+            help="What finds the motion for a network that uses it.",
+            show_default="what it was trained with",
+        ),
+    ] = None,
     tile: Annotated[
         int | None,
         typer.Option(help="Cut frames into tiles of this many pixels, to save memory.", min=16),
@@ -112,6 +125,7 @@ def upscale(
         end=None if end is None else parse_time(end),
         device=device,
         precision=precision,
+        flow=flow,
         tile=tile,
         deinterlace=deinterlace,
         audio=audio,

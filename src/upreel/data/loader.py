@@ -20,11 +20,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from upreel.data.cache import find_flow
 from upreel.data.samples import Batch
 from upreel.errors import UsageError
-from upreel.ops.color import rgb_to_ycbcr
-from upreel.ops.flow import to_8_bits
+from upreel.ops.flow import FlowProvider, flow_to_neighbours
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +106,23 @@ class Augmentation:
     jitter: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """The optical flow that batches have.
+
+    Attributes:
+        past: neighbours before each frame that there is flow to; 1 or more.
+        future: neighbours after it.
+        provider: what finds it.
+        left_out: how many frames at the beginning and at the end of a sequence need none.
+    """
+
+    past: int = 1
+    future: int = 1
+    provider: FlowProvider = "dis"
+    left_out: tuple[int, int] = (0, 0)
+
+
 class Loader:
     """Draws batches from weighted sets."""
 
@@ -119,7 +134,7 @@ class Loader:
         scale: int,
         seed: int,
         augmentation: Augmentation | None = None,
-        flow: bool = False,
+        flow: Motion | None = None,
     ) -> None:
         """Take the sets.
 
@@ -129,7 +144,7 @@ class Loader:
             scale: how many times smaller these are.
             seed: of the run.
             augmentation: `Augmentation()` if not given.
-            flow: whether batches have the optical flow of the low frames.
+            flow: the optical flow of the low frames, if batches are to have it.
 
         Raises:
             UsageError: there is nothing to draw from.
@@ -148,7 +163,9 @@ class Loader:
             UsageError: ranks do not divide the batch, or all clips are too small or too short.
             MediaError: a clip cannot be read.
         """
-        return _stack([self._sample(step, index, shape) for index in _slice(shape, rank, ranks)])
+        return self._stack(
+            [self._sample(step, index, shape) for index in _slice(shape, rank, ranks)]
+        )
 
     def batches(
         self,
@@ -180,11 +197,20 @@ class Loader:
                     ]
                 )
                 if len(waiting) > 2:
-                    yield _stack([future.result() for future in waiting.popleft()])
+                    yield self._stack([future.result() for future in waiting.popleft()])
             while waiting:
-                yield _stack([future.result() for future in waiting.popleft()])
+                yield self._stack([future.result() for future in waiting.popleft()])
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _stack(self, samples: Sequence[tuple[Tensor, Tensor, Tensor | None]]) -> Batch:
+        flows = [flow for _, _, flow in samples if flow is not None]
+        return Batch(
+            torch.stack([low for low, _, _ in samples]),
+            torch.stack([high for _, high, _ in samples]),
+            torch.stack(flows) if flows else None,
+            self._flow.past if self._flow else 1,
+        )
 
     def _sample(self, step: int, index: int, shape: Shape) -> tuple[Tensor, Tensor, Tensor | None]:
         random = np.random.default_rng((self._seed, step, index))
@@ -192,11 +218,11 @@ class Loader:
         times, place = self._place(random, source, shape)
         high = _augment(random, source.read(times)[place], self._augmentation)
         low = self._degrade(np.ascontiguousarray(high), key=f"{self._seed}-{step}-{index}")
-        flow = torch.from_numpy(find_flow(_luma(low), 1)[:, 0]) if self._flow else None
+        flow = None if self._flow is None else _find_flow(_unit(low), self._flow)
         inner = _inner(random, low.shape[-2:], shape.crop)
         outer = tuple(slice(s.start * self._scale, s.stop * self._scale) for s in inner)
         if flow is not None:
-            flow = flow.movedim(-1, 2)[..., inner[0], inner[1]].float()
+            flow = flow[..., inner[0], inner[1]]
         return _unit(low[..., inner[0], inner[1]]), _unit(high[..., outer[0], outer[1]]), flow
 
     def _draw(self, random: np.random.Generator, shape: Shape) -> Source:
@@ -295,22 +321,16 @@ def _inner(random: np.random.Generator, size: tuple[int, ...], crop: int) -> tup
     return slice(begins[0], begins[0] + crop), slice(begins[1], begins[1] + crop)
 
 
-def _luma(clip: Pixels) -> Pixels:
-    """`(T, H, W)` from `(T, C, H, W)`."""
-    if clip.shape[1] == 1:
-        return clip[:, 0]
-    luma = rgb_to_ycbcr(torch.from_numpy(clip).float() / 255, "smpte170m", "tv", 8)[:, 0]
-    return to_8_bits(luma)
+def _find_flow(low: Tensor, motion: Motion) -> Tensor:
+    """Flow of a sequence `(T, C, h, w)` as `Batch` has it, `(T, past + future, 2, h, w)`."""
+    begin, end = motion.left_out
+    found = flow_to_neighbours(
+        low[None], begin, end, past=motion.past, future=motion.future, provider=motion.provider
+    )
+    flow = found.new_zeros(len(low), *found.shape[2:])
+    flow[begin : len(low) - end] = found[0]
+    return flow
 
 
 def _unit(clip: Pixels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(clip)).float() / 255
-
-
-def _stack(samples: Sequence[tuple[Tensor, Tensor, Tensor | None]]) -> Batch:
-    flows = [flow for _, _, flow in samples if flow is not None]
-    return Batch(
-        torch.stack([low for low, _, _ in samples]),
-        torch.stack([high for _, high, _ in samples]),
-        torch.stack(flows) if flows else None,
-    )

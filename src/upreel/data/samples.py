@@ -20,26 +20,62 @@ class Batch:
     """What one step of training sees.
 
     Attributes:
-        low: `(B, T, 1, h, w)`, float32, 0..1.
-        high: `(B, T, 1, h * scale, w * scale)`.
-        flow: `(B, T, 2, 2, h, w)`: to the frame before and after, x then y, in low pixels; beyond
-            the ends of the sequence it has no meaning; `None` where nobody asked for it.
+        low: `(B, T, C, h, w)`, float32, 0..1.
+        high: `(B, T, C, h * scale, w * scale)`.
+        flow: `(B, T, past + future, 2, h, w)`: to neighbours `-past .. -1, 1 .. future`, x then y,
+            in low pixels; beyond the ends of the sequence it has no meaning; `None` where nobody
+            asked for it.
+        past: how many neighbours before each frame there is flow to; 1 or more.
     """
 
     low: Tensor
     high: Tensor
     flow: Tensor | None
+    past: int = 1
+
+    def flow_within(self, past: int, future: int) -> Tensor:
+        """Flow to neighbours `-past .. -1, 1 .. future` alone.
+
+        Raises:
+            UsageError: the batch has no flow to these.
+        """
+        have = 0 if self.flow is None else self.flow.shape[2] - self.past
+        if self.flow is None or past > self.past or future > have:
+            raise UsageError(
+                f"expected flow to {past} frames before and {future} after in each batch, found "
+                f"that to {self.past} and {have}; set data.packed = false"
+            )
+        return self.flow[:, :, self.past - past : self.past + future]
 
     def mirrored(self) -> Batch:
-        """Every sequence, and then its way back without the last frame again."""
+        """Every sequence, and then its way back without the last frame again.
+
+        Raises:
+            UsageError: there is flow to more frames on one side than on the other.
+        """
         low, high = (torch.cat((clip, clip[:, :-1].flip(1)), 1) for clip in (self.low, self.high))
         if self.flow is None:
             return Batch(low, high, None)
+        if self.flow.shape[2] != 2 * self.past:
+            raise UsageError(
+                "expected a network that sees as many frames after as before for mirrored "
+                f"sequences, found {self.past} before and {self.flow.shape[2] - self.past} after; "
+                "set mirrored = false"
+            )
         back = self.flow[:, :-1].flip(1, 2)  # before and after change places
         flow = torch.cat((self.flow, back), 1)
-        turn = self.flow.shape[1] - 1
-        flow[:, turn, 1] = flow[:, turn, 0]  # the frame after the last is the one before it
-        return Batch(low, high, flow)
+        last = self.flow.shape[1] - 1
+        for offset in range(1, self.past + 1):
+            for left in range(min(offset, last + 1)):  # the neighbour lies beyond the turn
+                there, seen = last - left, self._slot(2 * left - offset)
+                met = torch.zeros_like(flow[:, 0, 0]) if seen is None else self.flow[:, there, seen]
+                flow[:, there, self._slot(offset)] = met
+                flow[:, last + left, self._slot(-offset)] = met
+        return Batch(low, high, flow, self.past)
+
+    def _slot(self, offset: int) -> int | None:
+        """Where the flow to a neighbour stands; nowhere for the frame itself."""
+        return self.past + offset - (offset > 0) if offset else None
 
 
 class Sampler:

@@ -171,8 +171,8 @@ def find_protocol(name: str, scale: int = 4) -> Protocol:
     """
     if name not in PROTOCOLS:
         raise UsageError(f"expected a protocol out of {', '.join(PROTOCOLS)}, found {name!r}")
-    scales = (2, 3, 4) if name.startswith("val-") else (4,)
+    scales = (2, 3, 4, 8) if name.startswith("val-") else (4,)
     if scale not in scales:
-        expected = "2, 3 or 4" if len(scales) > 1 else "4"
+        expected = "2, 3, 4 or 8" if len(scales) > 1 else "4"
         raise UsageError(f"expected {expected} as the scale of {name}, found {scale}")
     return replace(PROTOCOLS[name], scale=scale)

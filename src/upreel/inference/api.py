@@ -9,6 +9,7 @@ from pathlib import Path
 from upreel.inference import pipeline
 from upreel.inference.pipeline import DEFAULT_MODEL, Options, Progress, Result
 from upreel.inference.precision import Precision
+from upreel.ops.flow import FlowProvider
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
@@ -27,6 +28,7 @@ def upscale(
     end: Fraction | None = None,
     device: str = "auto",
     precision: Precision = "auto",
+    flow: FlowProvider | None = None,
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     audio: bool = True,
@@ -53,6 +55,7 @@ def upscale(
         end=end,
         device=device,
         precision=precision,
+        flow=flow,
         tile=tile,
         deinterlace=deinterlace,
         audio=audio,
@@ -74,6 +77,7 @@ def stream(
     end: Fraction | None = None,
     device: str = "auto",
     precision: Precision = "auto",
+    flow: FlowProvider | None = None,
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
@@ -94,6 +98,7 @@ def stream(
         end=end,
         device=device,
         precision=precision,
+        flow=flow,
         tile=tile,
         deinterlace=deinterlace,
         keep_going=keep_going,

@@ -45,8 +45,9 @@ def observe(
 ) -> Iterator[Observation[T]]:
     """Cut labelled frames `(C, H, W)` into windows, with the inputs that `spec` asks for.
 
-    Inputs are found on the CPU; everything is then brought to `device`.
+    Optical flow is found on the CPU, but variational flow on `device`, where everything is brought.
     """
+    solving = device if spec.flow == "variational" else CPU
     spans = windows(
         frames,
         past=spec.past,
@@ -56,7 +57,8 @@ def observe(
     )
     for span in spans:
         clip = torch.stack([frame for _, frame in span.items])[None]
-        inputs = {name: value.to(device) for name, value in _inputs(spec, clip, span).items()}
+        inputs = _inputs(spec, clip.to(solving), span)
+        inputs = {name: value.to(device) for name, value in inputs.items()}
         window = Window(clip.to(device), span.past, span.future, inputs)
         yield Observation(window, tuple(label for label, _ in span.middle), span.first)
 
@@ -65,7 +67,12 @@ def _inputs(spec: Spec, clip: Tensor, span: Span[tuple[T, Tensor]]) -> dict[Inpu
     inputs: dict[Input, Tensor] = {}
     if "flow" in spec.inputs:
         inputs["flow"] = flow_to_neighbours(
-            clip, span.past, span.future, past=spec.past, future=spec.future
+            clip,
+            span.past,
+            span.future,
+            past=spec.past,
+            future=spec.future,
+            provider=spec.flow,
         )
     return inputs
 

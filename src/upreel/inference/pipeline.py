@@ -22,8 +22,9 @@ from upreel.inference.planes import PlaneConverter
 from upreel.inference.precision import Precision, choose_device, choose_precision
 from upreel.inference.preview import Preview
 from upreel.inference.stages import Stage, Stages
-from upreel.models.upscaler import Upscaler
+from upreel.models.upscaler import Upscaler, WithFlow
 from upreel.models.weights import load, scales_of
+from upreel.ops.flow import FlowProvider
 from upreel.video.coding import Coding
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
@@ -54,7 +55,9 @@ class Options:
         end: seconds from the beginning of the file before which the result ends.
         device: a device of torch, or `auto`.
         precision: what the network computes in.
-        tile: side of the tiles that a frame is cut into, in input pixels; whole frames without it.
+        flow: what finds the optical flow of a network that uses it; its own choice without it.
+        tile: side of the tiles that a frame is cut into, in input pixels; without it, whole frames,
+            or tiles for networks that need them.
         deinterlace: `auto` deinterlaces what the file says is interlaced.
         audio: whether sound is carried over.
         overwrite: whether an existing result is replaced.
@@ -71,6 +74,7 @@ class Options:
     end: Fraction | None = None
     device: str = "auto"
     precision: Precision = "auto"
+    flow: FlowProvider | None = None
     tile: int | None = None
     deinterlace: Deinterlace = "auto"
     audio: bool = True
@@ -286,7 +290,15 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
         upscaler = make(dtype)
         if dtype != torch.float32:
             in_fp32 = lambda: make(torch.float32)  # noqa: E731
-    return _Job(geometry, Guarded(upscaler, tile=options.tile, in_fp32=in_fp32), device)
+    upscaler = Guarded(upscaler, tile=options.tile or upscaler.spec.tile, in_fp32=in_fp32)
+    if options.flow:
+        if "flow" not in upscaler.spec.inputs:
+            raise UsageError(
+                f"expected a network that uses optical flow for --flow, found {options.model}; "
+                "leave --flow out"
+            )
+        upscaler = WithFlow(upscaler, options.flow)
+    return _Job(geometry, upscaler, device)
 
 
 def _enlarged(

@@ -10,6 +10,8 @@ from torch import Tensor
 
 from upreel.errors import ConfigError
 from upreel.losses.adversarial import Adversarial
+from upreel.losses.discriminator import Discriminator
+from upreel.losses.patch_discriminator import PatchDiscriminator
 from upreel.losses.perceptual import Perceptual
 from upreel.losses.pixels import (
     charbonnier,
@@ -21,8 +23,13 @@ from upreel.losses.pixels import (
     temporal_difference,
     total_variation,
 )
+from upreel.losses.recurrent_discriminators import (
+    ImageAndFlowDiscriminator,
+    RecurrentDiscriminator,
+)
 from upreel.losses.seen import Seen
 from upreel.losses.sequences import FlowWeighted, PingPong, WarpConsistency
+from upreel.losses.srgan_discriminator import SrganDiscriminator
 
 Loss = Callable[..., Tensor]
 """Output and truth, `(B, T, C, H, W)`, and what each frame counts, `(T,)`, to a single number.
@@ -56,6 +63,14 @@ TERMS: dict[str, Callable[..., Term]] = {
 }
 """Losses that need more: what makes them, with their options as keywords."""
 
+DISCRIMINATORS: dict[str, Callable[..., Discriminator]] = {
+    "patch": PatchDiscriminator,
+    "srgan": SrganDiscriminator,
+    "recurrent": RecurrentDiscriminator,
+    "image-and-flow": ImageAndFlowDiscriminator,
+}
+"""What networks are trained against: from channels of a frame, with options as keywords."""
+
 
 def make_loss(name: str, options: Mapping[str, Option] | None = None) -> Term:
     """Make a loss by its name in a recipe.
@@ -68,31 +83,50 @@ def make_loss(name: str, options: Mapping[str, Option] | None = None) -> Term:
         ConfigError: there is no loss of that name, or it has no such option or value of one.
     """
     options = dict(options or {})
-    if name in LOSSES:
-        loss = LOSSES[name]
-        _check_options(name, loss, options)
-        return lambda seen: loss(seen.output, seen.truth, seen.weight, **options)
-    if name not in TERMS:
+    check_loss(name, options)
+    if name in TERMS:
+        return TERMS[name](**options)
+    loss = LOSSES[name]
+    return lambda seen: loss(seen.output, seen.truth, seen.weight, **options)
+
+
+def check_loss(name: str, options: Mapping[str, Option]) -> None:
+    """Refuse what cannot be made, without making it: `perceptual` would ask for its weights.
+
+    Raises:
+        ConfigError: there is no loss of that name, or it has no such option or value of one.
+    """
+    if name not in {**LOSSES, **TERMS}:
         known = ", ".join(sorted((*LOSSES, *TERMS)))
         raise ConfigError(f"expected a loss out of {known}, found {name!r}")
-    _check_options(name, TERMS[name], options)
-    return TERMS[name](**options)
+    _check_options(f"loss {name!r}", TERMS.get(name) or LOSSES[name], options)
 
 
-def _check_options(name: str, loss: Callable[..., object], options: Mapping[str, Option]) -> None:
-    parameters = inspect.signature(loss, eval_str=True).parameters
+def check_discriminator(name: str, options: Mapping[str, Option]) -> None:
+    """Refuse what cannot be made.
+
+    Raises:
+        ConfigError: there is no discriminator of that name, or it has no such option or value of
+            one.
+    """
+    if name not in DISCRIMINATORS:
+        known = ", ".join(DISCRIMINATORS)
+        raise ConfigError(f"expected a discriminator out of {known}, found {name!r}")
+    _check_options(f"discriminator {name!r}", DISCRIMINATORS[name], options)
+
+
+def _check_options(what: str, made: Callable[..., object], options: Mapping[str, Option]) -> None:
+    parameters = inspect.signature(made, eval_str=True).parameters
     known = {key: found.annotation for key, found in parameters.items() if key not in _ALWAYS}
     for key, value in options.items():
         if key not in known:
             has = f"the options {', '.join(known)}" if known else "no options"
-            raise ConfigError(f"the loss {name!r} has {has}, found {key!r}")
+            raise ConfigError(f"the {what} has {has}, found {key!r}")
         try:
             TypeAdapter(known[key]).validate_python(value, strict=True)
         except ValidationError as error:
             said = error.errors()[0]["msg"].removeprefix("Input should be ")
-            raise ConfigError(
-                f"the loss {name!r} expects {said} as {key!r}, found {value!r}"
-            ) from error
+            raise ConfigError(f"the {what} expects {said} as {key!r}, found {value!r}") from error
 
 
-_ALWAYS = ("output", "truth", "weight")
+_ALWAYS = ("output", "truth", "weight", "planes")

@@ -1,49 +1,59 @@
-"""A network that tells real clips from made ones, for adversarial training."""
+"""What every discriminator is: it tells true frames from made ones, for adversarial training."""
 
 from __future__ import annotations
 
-from torch import Tensor, nn
-from torch.nn.utils.parametrizations import spectral_norm
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal, Protocol
+
+from pydantic import Field
+from torch import Tensor
+
+Count = Annotated[int, Field(ge=1)]
+"""A whole number of a recipe, 1 or more."""
+
+Need = Literal["neighbours", "motion"]
+"""What a discriminator may want beside the frames."""
+
+Scores = tuple[Tensor, ...]
+"""What a discriminator says before any sigmoid, large for real: one tensor, of any shape, for each
+thing that it judges."""
 
 
-class PatchDiscriminator(nn.Module):
-    """Scores for overlapping patches of a clip: each looks at a part of space and some frames.
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """Frames to judge, and what a discriminator may hold against them.
 
-    Convolutions over time and space that halve space; what they do to the length of a vector is
-    bounded by spectral normalisation.
-
-    Sources: patches after Isola et al. 2017, "Image-to-image translation with conditional
-    adversarial networks"; the normalisation after Miyato et al. 2018, "Spectral normalization for
-    generative adversarial networks"; time beside space after Chu et al. 2020, "Learning temporal
-    coherence via self-supervision for GAN-based video generation".
+    Attributes:
+        frames: `(B, K, C, H, W)`, 0..1, true or made.
+        neighbours: `(B, K, 2, C, H, W)`: the true frame before each, and the one after it.
+        flow: `(B, K, 2, 2, H, W)`: from the true frames, also where `frames` are made, to their
+            neighbours; x then y, in pixels of these frames.
+        motion: the same from `frames` themselves; a gradient may flow to them.
     """
 
-    def __init__(self, planes: int, *, channels: int = 32, layers: int = 3) -> None:
-        """Build it with random weights.
+    frames: Tensor
+    neighbours: Tensor | None = None
+    flow: Tensor | None = None
+    motion: Tensor | None = None
 
-        Args:
-            planes: channels of the clips.
-            channels: of the first convolution; each further one has twice as many, up to 8 times.
-            layers: convolutions that halve space.
-        """
-        super().__init__()
-        stack: list[nn.Module] = []
-        for index in range(layers):
-            wide = channels * min(2**index, 8)
-            convolution = nn.Conv3d(planes, wide, (3, 4, 4), (1, 2, 2), padding=1)
-            stack += [spectral_norm(convolution), nn.LeakyReLU(0.2)]
-            planes = wide
-        self.body = nn.Sequential(*stack)
-        self.out = spectral_norm(nn.Conv3d(planes, 1, 3, padding=1))
+    def detached(self) -> Shown:
+        """The same without a way back to who made it."""
+        motion = None if self.motion is None else self.motion.detach()
+        return replace(self, frames=self.frames.detach(), motion=motion)
 
-    def forward(self, clip: Tensor) -> Tensor:
-        """Score a clip.
 
-        Args:
-            clip: `(B, T, C, H, W)`, 0..1; at least `2**layers` pixels high and wide.
+class Discriminator(Protocol):
+    """A network that tells true frames from made ones.
 
-        Returns:
-            `(B, T, H / 2**layers, W / 2**layers)`, before any sigmoid; large means real.
-        """
-        scores: Tensor = self.out(self.body(2 * clip.transpose(1, 2) - 1))
-        return scores[:, 0]
+    Attributes:
+        needs: what it has to be shown: `neighbours` with their `flow`, and `motion`.
+    """
+
+    @property
+    def needs(self) -> frozenset[Need]:
+        """See above."""
+        ...
+
+    def __call__(self, shown: Shown) -> Scores:
+        """Score frames."""
+        ...

@@ -12,12 +12,18 @@ from upreel.errors import UsageError
 from upreel.losses.seen import Seen
 from upreel.models.vgg import TrunkName, make_trunk, standardize
 
+Values = Literal["imagenet", "raw", "maximum"]
+
+_DARKEST = 1 / 255
+
 
 class Perceptual:
     """The distance of features, averaged over each layer and summed over layers.
 
     Source: Johnson et al. 2016, "Perceptual losses for real-time style transfer and
-    super-resolution". SRGAN takes `relu5_4` and squares, ESRGAN `conv5_4` and absolute values.
+    super-resolution". SRGAN takes `relu5_4` and squares, ESRGAN `conv5_4` and absolute values,
+    iSeeBetter `pool5` of `vgg16`, squares and raw values, Chadha and Masoud 2019 `relu3_1`, squares
+    and values divided by their maximum.
     """
 
     def __init__(
@@ -27,6 +33,7 @@ class Perceptual:
         layers: list[str] | None = None,
         layer_weights: list[float] | None = None,
         distance: Literal["l1", "mse"] = "l1",
+        values: Values = "imagenet",
         weights: str = "",
         seed: int | None = None,
     ) -> None:
@@ -38,6 +45,11 @@ class Perceptual:
                 without it.
             layer_weights: what each layer counts; 1 without it.
             distance: absolute or squared.
+            values: what the trunk is shown. `imagenet`: what it was trained on, see `standardize`;
+                `raw`: 0..1; `maximum`: output and truth each divided by its greatest value in the
+                batch. With the last two features are weaker than they could be, and with the last
+                one nobody notices that an output is too dark: they are for repeating what was
+                published.
             weights: a file; without it, what `upreel models get` fetched.
             seed: random numbers in place of weights: see `make_trunk`.
 
@@ -55,17 +67,26 @@ class Perceptual:
                 f"expected a layer_weight for each of {len(self.layers)} layers of perceptual, "
                 f"found {len(self.layer_weights)}"
             )
-        self.distance = distance
+        self.distance, self.values = distance, values
 
     def __call__(self, seen: Seen) -> Tensor:
         """The loss of a batch; luma is shown to the trunk as grey."""
         self.trunk.to(seen.output.device)
-        output = self.trunk(standardize(seen.output.flatten(0, 1).float()), self.layers)
+        output = self.trunk(self._prepare(seen.output), self.layers)
         with torch.no_grad():
-            truth = self.trunk(standardize(seen.truth.flatten(0, 1).float()), self.layers)
+            truth = self.trunk(self._prepare(seen.truth), self.layers)
         total = seen.output.new_zeros((), dtype=output[0].dtype)
         for ours, theirs, counts in zip(output, truth, self.layer_weights, strict=True):
             error = (ours - theirs).square() if self.distance == "mse" else (ours - theirs).abs()
             frames = error.mean((1, 2, 3)).view(seen.output.shape[:2])
             total = total + counts * (frames @ seen.weight.to(frames)).mean()
         return total
+
+    def _prepare(self, clip: Tensor) -> Tensor:
+        """The frames of `(B, T, C, H, W)` as the trunk sees them."""
+        images = clip.flatten(0, 1).float()
+        if self.values == "imagenet":
+            return standardize(images)
+        if self.values == "maximum":
+            images = images / images.amax().clamp_min(_DARKEST)
+        return images.expand(-1, 3, -1, -1)

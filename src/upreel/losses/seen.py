@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import Tensor
 
 from upreel.errors import UsageError
+from upreel.losses.discriminator import Scores
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +23,19 @@ class Seen:
         weight: what each frame counts, `(T,)`, with a sum of 1.
         flow: `(B, T, 2, 2, h, w)`: to the frame before and after, x then y, in low pixels, as in
             `Batch`. None where the batch has none.
-        fake: what the discriminator says of `output`, before any sigmoid. Any shape.
-        real: what it says of `truth`.
+        fake: what the discriminator says of `output`.
+        real: what it says of `truth`, where a loss looks at it.
     """
 
     output: Tensor
     truth: Tensor
     weight: Tensor
     flow: Tensor | None = None
-    fake: Tensor | None = None
-    real: Tensor | None = None
+    fake: Scores | None = None
+    real: Scores | None = None
 
 
-def demand(value: Tensor | None, loss: str, what: str) -> Tensor:
+def demand(value: T | None, loss: str, what: str) -> T:
     """What a loss cannot do without.
 
     Raises:

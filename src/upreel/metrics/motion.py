@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from upreel.metrics.colors import to_luma
+from upreel.ops.flow import farneback_flow
 from upreel.ops.warp import warp
 
 
@@ -25,9 +25,7 @@ def farneback(previous: Tensor, frame: Tensor) -> Tensor:
     Returns:
         `(2, H, W)`, float32, x then y, in pixels.
     """
-    before, after = _to_8_bits(previous), _to_8_bits(frame)
-    flow = np.zeros((*after.shape, 2), np.float32)
-    cv2.calcOpticalFlowFarneback(before, after, flow, 0.5, 3, 15, 3, 5, 1.2, 0)
+    flow = farneback_flow(_to_8_bits(previous), _to_8_bits(frame))
     return torch.from_numpy(flow).permute(2, 0, 1)
 
 

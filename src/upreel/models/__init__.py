@@ -15,6 +15,9 @@ from upreel.models.upscaler import Upscaler
 ZOO = {
     "swift": "upreel.models.swift:Swift",
     "compact": "upreel.models.compact:Compact",
+    "rbpn": "upreel.models.rbpn:RBPN",
+    "dbpn": "upreel.models.dbpn:DBPN",
+    "srresnet": "upreel.models.srresnet:SRResNet",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import Literal, Protocol, TypeAlias
 
 from torch import Tensor
+
+from upreel.ops.flow import FlowProvider
 
 Color = Literal["luma", "rgb"]
 """What the channels of a clip are: one of luma, or three of R, G and B."""
@@ -24,10 +26,16 @@ class StateSpec:
     """One tensor of the state: `(B, channels, H * scale, W * scale)` for frames of `H` by `W`.
 
     Frame sizes count after padding to a multiple of `Spec.multiple`.
+
+    Attributes:
+        channels: of the tensor.
+        scale: its size in relation to a frame.
+        cache: whether it only saves time: a step without it gives the same frames.
     """
 
     channels: int
     scale: Fraction = Fraction(1)
+    cache: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +51,14 @@ class Spec:
         future: frames after the middle that `step` wants to see.
         step: how many frames of the middle `step` takes at a time.
         inputs: what has to come with the frames.
+        flow: what finds optical flow, if it is among the inputs.
         state: the tensors of the state.
         multiple: frame sizes that need no padding inside are multiples of this; others work too.
         halo: how far, in input pixels, one step looks around a pixel (motion comes on top);
-            `None` where there is no bound.
+            `None` where there is no bound, or one so far away that what lies there hardly counts.
         exact: whether tiles that overlap by `halo` give the same values as the whole frame.
+        tile: side of the tiles that larger frames have to be cut into to fit into memory, in input
+            pixels; `None` where whole frames do.
     """
 
     scale: int
@@ -58,10 +69,17 @@ class Spec:
     future: int = 0
     step: int = 1
     inputs: frozenset[Input] = frozenset()
+    flow: FlowProvider = "dis"
     state: Mapping[str, StateSpec] = field(default_factory=dict)
     multiple: int = 1
     halo: int | None = None
     exact: bool = True
+    tile: int | None = None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether a step depends on the steps before it."""
+        return not all(each.cache for each in self.state.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,3 +128,21 @@ class Upscaler(Protocol):
             state for the next step.
         """
         ...
+
+
+class WithFlow:
+    """An upscaler that gets its optical flow from another provider than it was trained with."""
+
+    def __init__(self, inner: Upscaler, provider: FlowProvider) -> None:
+        """Wrap `inner`."""
+        self._inner = inner
+        self._provider = provider
+
+    @property
+    def spec(self) -> Spec:
+        """That of the upscaler inside, but for the provider."""
+        return replace(self._inner.spec, flow=self._provider)
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        """Enlarge the middle of a window: see `Upscaler.step`."""
+        return self._inner.step(window, state)

@@ -18,8 +18,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from upreel.errors import UsageError, WeightsError
-from upreel.models import upscaler_class
+from upreel.models import ZOO, upscaler_class
 from upreel.models.bicubic import Bicubic, Lanczos
+from upreel.models.foreign import SUFFIXES, read_foreign
 from upreel.models.upscaler import Upscaler
 
 MANIFEST = "manifest.json"
@@ -85,7 +86,7 @@ def save(path: Path, network: nn.Module, provenance: Provenance) -> None:
 
 
 def read(path: Path) -> tuple[Provenance, dict[str, Tensor]]:
-    """Read a file of weights. Nothing in it can run code.
+    """Read a file of weights, ours or one that others wrote. Nothing in it can run code.
 
     Returns:
         Its provenance and its tensors.
@@ -93,6 +94,8 @@ def read(path: Path) -> tuple[Provenance, dict[str, Tensor]]:
     Raises:
         WeightsError: it is no such file, or its header is not ours.
     """
+    if path.suffix in SUFFIXES:
+        return _read_foreign(path)
     try:
         with safe_open(path, framework="pt") as file:
             header = (file.metadata() or {}).get(_HEADER_KEY)
@@ -116,6 +119,17 @@ def read(path: Path) -> tuple[Provenance, dict[str, Tensor]]:
         raise WeightsError(
             f"the header of {path} is wrong at {where!r}: {problem['msg']}"
         ) from error
+
+
+def _read_foreign(path: Path) -> tuple[Provenance, dict[str, Tensor]]:
+    network, arguments, tensors = read_foreign(path)
+    scale = arguments["scale"]
+    assert isinstance(scale, int)
+    provenance = Provenance(
+        network=network, arguments={**arguments}, name=f"{network}:{path.stem}", scale=scale,
+        trained_on="unknown", recipe="unknown", licence="unknown",
+    )  # fmt: skip
+    return provenance, tensors
 
 
 def folder() -> Path:
@@ -155,7 +169,8 @@ def names() -> Mapping[str, tuple[int, ...]]:
     """The models that a user can ask for by name, each with its scales."""
     scales: dict[str, set[int]] = {name: {2, 3, 4} for name in FILTERS}
     for weights in manifest():
-        scales.setdefault(weights.provenance.name, set()).add(weights.provenance.scale)
+        if weights.provenance.network in ZOO:  # the others enlarge nothing
+            scales.setdefault(weights.provenance.name, set()).add(weights.provenance.scale)
     return {name: tuple(sorted(found)) for name, found in scales.items()}
 
 
@@ -166,12 +181,13 @@ def scales_of(model: str) -> tuple[int, ...]:
         UsageError: no model has this name.
         WeightsError: the file is not one of weights.
     """
-    if _is_file(model):
+    if is_file(model):
         return (read(Path(model))[0].scale,)
     name = _full_name(model)
     if name not in names():
         raise UsageError(
-            f"expected a model out of {', '.join(names())} or a .safetensors file, found {model!r}"
+            f"expected a model out of {', '.join(names())} or a .safetensors or .pth file, "
+            f"found {model!r}"
         )
     return names()[name]
 
@@ -202,7 +218,7 @@ def load(
         )
     if model in FILTERS:
         return FILTERS[model](scale)
-    path = Path(model) if _is_file(model) else _shipped(_full_name(model), scale)
+    path = Path(model) if is_file(model) else shipped(_full_name(model), scale)
     return build(path, device=device, dtype=dtype)
 
 
@@ -234,8 +250,9 @@ def build(
     return cast(Upscaler, network.eval().requires_grad_(False))
 
 
-def _is_file(model: str) -> bool:
-    return model.endswith(".safetensors")
+def is_file(model: str) -> bool:
+    """Whether it is a file of weights, and not the name of what ships."""
+    return model.endswith((".safetensors", *SUFFIXES))
 
 
 def _full_name(model: str) -> str:
@@ -243,7 +260,13 @@ def _full_name(model: str) -> str:
     return "swift:real" if model == "swift" else model
 
 
-def _shipped(name: str, scale: int) -> Path:
+def shipped(name: str, scale: int) -> Path:
+    """The file of weights that ships under a name, if it is whole.
+
+    Raises:
+        UsageError: none does.
+        WeightsError: it is damaged.
+    """
     for weights in manifest():
         if (weights.provenance.name, weights.provenance.scale) == (name, scale):
             if hashlib.sha256(weights.path.read_bytes()).hexdigest() != weights.sha256:

@@ -1,14 +1,23 @@
 """Optical flow as an input: networks are given it, none computes it.
 
-The provider here is OpenCV's DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse
-search") on 8-bit luma, down to single pixels: what is carried along the motion by a fraction of a
-large pixel must be known to a fraction of a small one. It is deterministic, costs about 3 ms of one
-core for 320x180, and releases Python's lock, so that it can run in a thread beside the network.
+Every network names the provider that it was trained with (`Spec.flow`); a user may choose another.
+
+* `dis`: OpenCV's DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse search") on 8-bit
+  luma, down to single pixels: what is carried along the motion by a fraction of a large pixel must
+  be known to a fraction of a small one. It costs about 3 ms of one core for 320x180.
+* `farneback`: OpenCV's Farneback flow (2003, "Two-frame motion estimation based on polynomial
+  expansion"), on 8-bit luma too.
+* `variational`: `ops.variational`, which RBPN was published with; slow and smooth.
+* `zeros`: no motion.
+
+All are deterministic and release Python's lock, so that they can run in a thread beside the
+network.
 """
 
 from __future__ import annotations
 
 import threading
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -16,7 +25,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from upreel.ops.variational import variational_flow
+
+FlowProvider = Literal["dis", "farneback", "variational", "zeros"]
+"""What finds optical flow."""
+
 _SMALLEST = 16  # DIS needs room for its 8x8 patches on the coarsest level
+_AT_ONCE = 2**17  # pixels: small images are faster together, large ones would take memory
 _solvers = threading.local()
 
 
@@ -71,6 +86,49 @@ def to_8_bits(luma: Tensor) -> NDArray[np.uint8]:
     return numbers
 
 
+def farneback_flow(frame: NDArray[np.uint8], neighbour: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """The same as `dis_flow` with OpenCV's Farneback flow.
+
+    Pyramid 0.5, 3 levels, window 15, 3 iterations, neighbourhood 5, sigma 1.2, no flags.
+    """
+    flow = np.zeros((*frame.shape, 2), np.float32)
+    cv2.calcOpticalFlowFarneback(frame, neighbour, flow, 0.5, 3, 15, 3, 5, 1.2, 0)
+    return flow
+
+
+def find_flow(frames: Tensor, neighbours: Tensor, *, provider: FlowProvider = "dis") -> Tensor:
+    """Optical flow so that `frames(p)` looks like `neighbours(p + flow(p))`.
+
+    Args:
+        frames: `(N, ..., C, H, W)`, 0..1; one channel is luma, three are RGB.
+        neighbours: same shape.
+        provider: what finds it; `variational` sees colours, the others the mean of the channels.
+
+    Returns:
+        `(N, ..., 2, H, W)`, float32, on the device of `frames`: x then y, in pixels.
+    """
+    *many, _, height, width = frames.shape
+    if provider == "zeros":
+        return frames.new_zeros(*many, 2, height, width, dtype=torch.float32)
+    if provider == "variational":
+        one, two = frames.flatten(0, -4), neighbours.flatten(0, -4)
+        step = max(1, _AT_ONCE // (height * width))
+        parts = [slice(first, first + step) for first in range(0, len(one), step)]
+        flows = [variational_flow(one[part], two[part]) for part in parts]
+        return torch.cat(flows).view(*many, 2, height, width)
+    solve = farneback_flow if provider == "farneback" else dis_flow
+    pairs = zip(*(_luma_planes(clip) for clip in (frames, neighbours)), strict=True)
+    flow = np.empty((frames[..., 0, 0, 0].numel(), height, width, 2), np.float32)
+    for place, (frame, neighbour) in enumerate(pairs):
+        flow[place] = solve(frame, neighbour)
+    found = torch.from_numpy(flow).permute(0, 3, 1, 2)
+    return found.reshape(*many, 2, height, width).to(frames.device)
+
+
+def _luma_planes(clip: Tensor) -> NDArray[np.uint8]:
+    return to_8_bits(clip.mean(-3)).reshape(-1, *clip.shape[-2:])
+
+
 def flow_to_neighbours(
     clip: Tensor,
     before: int,
@@ -78,15 +136,17 @@ def flow_to_neighbours(
     *,
     past: int,
     future: int,
+    provider: FlowProvider = "dis",
 ) -> Tensor:
     """Flow from each middle frame of a window to its neighbours, as `Window.inputs` wants it.
 
     Args:
-        clip: `(B, T, C, H, W)`, 0..1; one channel is luma, of three the mean is taken.
+        clip: `(B, T, C, H, W)`, 0..1; one channel is luma, three are RGB.
         before: frames of `clip` before the middle: `past`, fewer where a scene begins.
         after: frames of `clip` after the middle: `future`, fewer where a scene ends.
         past: how many earlier neighbours of each frame are wanted.
         future: how many later ones.
+        provider: what finds it.
 
     Returns:
         `(B, K, past + future, 2, H, W)`, float32, on the clip's device: neighbours
@@ -95,13 +155,14 @@ def flow_to_neighbours(
     batch, frames, _, height, width = clip.shape
     middle = range(before, frames - after)
     offsets = [*range(-past, 0), *range(1, future + 1)]
-    luma = to_8_bits(clip.mean(2))
-    flow = np.zeros((batch, len(middle), len(offsets), height, width, 2), np.float32)
-    for item in range(batch):
-        for place, index in enumerate(middle):
-            for slot, offset in enumerate(offsets):
-                if 0 <= index + offset < frames:
-                    flow[item, place, slot] = dis_flow(
-                        luma[item, index], luma[item, index + offset]
-                    )
-    return torch.from_numpy(flow).permute(0, 1, 2, 5, 3, 4).to(clip.device)
+    flow = torch.zeros((batch, len(middle), len(offsets), 2, height, width), device=clip.device)
+    there = [
+        (place, slot, index, index + offset)
+        for place, index in enumerate(middle)
+        for slot, offset in enumerate(offsets)
+        if 0 <= index + offset < frames
+    ]
+    if there:
+        places, slots, targets, others = map(list, zip(*there, strict=True))
+        flow[:, places, slots] = find_flow(clip[:, targets], clip[:, others], provider=provider)
+    return flow

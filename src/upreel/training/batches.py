@@ -11,7 +11,15 @@ from upreel.data.cache import open_pack, pack
 from upreel.data.clips import Clip, find_clips, has_splits
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import Codes, degrade, samples_first
-from upreel.data.loader import MARGIN, Augmentation, Color, Loader, Shape, WeightedSet
+from upreel.data.loader import (
+    MARGIN,
+    Augmentation,
+    Color,
+    Loader,
+    Motion,
+    Shape,
+    WeightedSet,
+)
 from upreel.data.samples import Batch, Sampler, by_length
 from upreel.data.sources import FileSource, ProceduralSource, Scenes
 from upreel.errors import UsageError
@@ -121,26 +129,42 @@ def open_batches(
         progress: is told lines about what happens.
 
     Raises:
-        UsageError: no clip is long and large enough for a stage; prepared clips are luma, and the
-            network wants RGB.
+        UsageError: no clip is long and large enough for a stage; prepared clips do not have what
+            the network wants.
     """
     # What is drawn has no end, which a cache would give it.
     drawn = all(clip.procedural is not None for part in parts for clip in part.train)
-    if drawn or not recipe.data.packed:
-        draw = _draw_from_files(recipe, parts, spec, ranks)
-    elif spec.color == "luma":
+    if recipe.data.packed and not drawn:
+        _check_packed(recipe.network.name, spec)
         draw = _draw_packed(recipe, _prepare(recipe, parts, cache, progress), ranks)
     else:
-        raise UsageError(
-            f"expected a network for luma with packed clips, found {recipe.network.name} for "
-            f"{spec.color}; set data.packed=false"
-        )
+        draw = _draw_from_files(recipe, parts, spec, ranks)
 
     def batches(steps: range) -> Iterator[Batch]:
         for step, batch in zip(steps, draw(steps), strict=True):
             yield batch.mirrored() if stage_at(step, recipe.stages).mirrored else batch
 
     return batches
+
+
+def _check_packed(network: str, spec: Spec) -> None:
+    """Refuse what prepared clips do not have.
+
+    Raises:
+        UsageError: RGB, or flow to more frames or of another kind.
+    """
+    if spec.color != "luma":
+        raise UsageError(
+            f"expected a network for luma with packed clips, found {network} for {spec.color}; "
+            "set data.packed=false"
+        )
+    wanted = (max(spec.past, 1), max(spec.future, 1), spec.flow)
+    if "flow" in spec.inputs and wanted != (1, 1, "dis"):
+        raise UsageError(
+            "expected a network that wants the flow 'dis' to at most 1 frame before and after with "
+            f"packed clips, found {network}, which wants {spec.flow!r} to {spec.past} and "
+            f"{spec.future}; set data.packed=false"
+        )
 
 
 def _prepare(
@@ -185,9 +209,12 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
     sets = [
         WeightedSet(part.name, _sources(recipe, part, spec.color), part.weight) for part in parts
     ]
-    augmentation = Augmentation(tuple(range(1, recipe.data.strides + 1)), jitter=recipe.data.jitter)
+    augmentation = Augmentation(
+        tuple(range(1, recipe.data.strides + 1)), transpose=recipe.data.transpose,
+        reverse=recipe.data.reverse, jitter=recipe.data.jitter,
+    )  # fmt: skip
     loader = Loader(
-        sets, lower, scale=recipe.scale, seed=recipe.seed, flow="flow" in spec.inputs,
+        sets, lower, scale=recipe.scale, seed=recipe.seed, flow=_motion(recipe, spec),
         augmentation=augmentation,
     )  # fmt: skip
     return lambda steps: loader.batches(
@@ -205,6 +232,15 @@ def _sources(
     side = max(stage.crop + 2 * MARGIN for stage in recipe.stages) * recipe.scale
     frames = max(stage.frames - 1 for stage in recipe.stages) * recipe.data.strides + 1
     return Scenes(color, (side, side), frames)
+
+
+def _motion(recipe: Recipe, spec: Spec) -> Motion | None:
+    """The flow that a network wants, and that losses want: at least one frame back and ahead."""
+    if "flow" not in spec.inputs:
+        return None
+    every = spec.recurrent or any(stage.mirrored for stage in recipe.stages)
+    left_out = (0, 0) if every else (spec.past, spec.future)
+    return Motion(max(spec.past, 1), max(spec.future, 1), spec.flow, left_out)
 
 
 def _shape(recipe: Recipe, step: int) -> Shape:

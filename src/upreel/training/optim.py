@@ -14,7 +14,6 @@ OptimizerName = Literal["adam", "adamw", "muon"]
 
 Group = dict[str, object]
 
-_BETAS = (0.9, 0.99)
 _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
@@ -73,6 +72,7 @@ def make_optimizers(
     rate: float,
     *,
     decay: float = 0.0,
+    betas: tuple[float, float] = (0.9, 0.99),
     factors: Mapping[str, float] | None = None,
 ) -> list[torch.optim.Optimizer]:
     """Make what moves the parameters of a network, each of them once.
@@ -85,6 +85,7 @@ def make_optimizers(
         name: `adam`, `adamw`, or `muon`.
         rate: the learning rate.
         decay: of weights; only `adamw` does it.
+        betas: of `adam` and `adamw`.
         factors: what the rate is multiplied by for parameters whose name begins so, such as
             `{"flow.": 0.125}`; the first that fits counts. Groups keep theirs as `factor`.
 
@@ -111,7 +112,7 @@ def make_optimizers(
         named = {key: value for key, value in named.items() if not key.startswith(prefix)}
     made: list[torch.optim.Optimizer] = [Muon(groups[0], rate)] if groups[0] else []
     if name == "adamw":
-        made.append(torch.optim.AdamW(groups[1], lr=rate, betas=_BETAS, weight_decay=decay))
+        made.append(torch.optim.AdamW(groups[1], lr=rate, betas=betas, weight_decay=decay))
     elif groups[1]:
-        made.append(torch.optim.Adam(groups[1], lr=rate, betas=_BETAS))
+        made.append(torch.optim.Adam(groups[1], lr=rate, betas=betas))
     return made

@@ -85,4 +85,4 @@ def split(batch: Batch, parts: int, what: str) -> list[Batch]:
     if batch.flow is not None:
         flows = batch.flow.chunk(parts)
     sides = zip(batch.low.chunk(parts), batch.high.chunk(parts), flows, strict=True)
-    return [Batch(low, high, flow) for low, high, flow in sides]
+    return [Batch(low, high, flow, batch.past) for low, high, flow in sides]

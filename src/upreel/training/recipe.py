@@ -17,7 +17,7 @@ from upreel.data.cache import Packing
 from upreel.data.degradations import parse_chain
 from upreel.errors import ConfigError
 from upreel.evaluation.protocols import Protocol, find_protocol
-from upreel.losses import make_loss
+from upreel.losses import check_discriminator, check_loss
 from upreel.training.tables import (
     ClipSet,
     Data,
@@ -58,7 +58,7 @@ class Recipe(Table):
     """
 
     name: str
-    scale: Literal[2, 3, 4]
+    scale: Literal[2, 3, 4, 8]
     seed: int = 1
     network: Network = Network()
     data: Data
@@ -137,7 +137,9 @@ def read_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
     except ValidationError as error:
         raise ConfigError(f"{path.name}: {_explain(error)}") from error
     for loss in recipe.losses:
-        make_loss(loss.name, loss.options)
+        check_loss(loss.name, loss.options)
+    if recipe.discriminator is not None:
+        check_discriminator(recipe.discriminator.name, recipe.discriminator.arguments)
     _ = recipe.validation  # an unknown protocol is refused now, not after the first steps
     return recipe
 

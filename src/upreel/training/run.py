@@ -59,6 +59,7 @@ class Run:
             recipe.optimizer.name,
             recipe.optimizer.rate,
             decay=recipe.optimizer.decay,
+            betas=recipe.optimizer.betas,
             factors=recipe.optimizer.factors,
         )
         self._scaler = torch.amp.GradScaler("cpu", enabled=recipe.precision == "fp16")
@@ -117,7 +118,10 @@ class Run:
         with torch.no_grad():
             weights = self.network.state_dict()
             for name, average in self.average.state_dict().items():
-                average.lerp_(weights[name], 1 - decay)
+                if average.is_floating_point():
+                    average.lerp_(weights[name], 1 - decay)
+                else:  # how many batches a normalisation has seen
+                    average.copy_(weights[name])
         self.step += 1
 
     def save(self) -> None:
@@ -202,7 +206,7 @@ def _build(recipe: Recipe) -> nn.Module:
     if not isinstance(network, nn.Module) or not any(True for _ in network.parameters()):
         raise UsageError(f"{recipe.network.name} has nothing to train")
     if recipe.network.init:
-        warm_start(network, recipe.network.init)
+        warm_start(network, recipe.network.init, recipe.network.arguments)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
 

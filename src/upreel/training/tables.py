@@ -12,11 +12,13 @@ from upreel.data.degradations import parse_chain, samples_first
 from upreel.losses import Option
 from upreel.models import ZOO
 from upreel.models.weights import Argument
+from upreel.ops.flow import FlowProvider
 from upreel.training.optim import OptimizerName
 from upreel.training.schedule import Shape
 
 Positive = Annotated[int, Field(ge=1)]
 Rate = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Table(BaseModel):
@@ -83,6 +85,8 @@ class Data(Table):
             codecs: see `Packing`. If not, they are read and degraded when they are drawn.
         jitter: largest change of contrast and brightness, as parts of 1, where clips are not
             packed.
+        transpose: whether rows and columns may change places, where clips are not packed.
+        reverse: whether time may run backwards, where clips are not packed.
         strides: temporal strides.
         frames: of a packed version at most.
         versions: chains as text, such as `BI+codec(crf=18..28)`: see `data.degradations`.
@@ -91,6 +95,8 @@ class Data(Table):
     sets: tuple[ClipSet, ...] = ()
     packed: bool = True
     jitter: Rate = 0.0
+    transpose: bool = True
+    reverse: bool = True
     strides: Positive = 2
     frames: Positive = LONGEST
     versions: Annotated[dict[str, str], Field(min_length=1)]
@@ -135,6 +141,8 @@ class Optimizer(Table):
         factor: what the rate is multiplied by at these.
         factors: what it is multiplied by for parameters whose name begins so: `{"flow." = 0.125}`.
         decay: of weights, for `adamw`.
+        betas: of `adam` and `adamw`: how much of their past the averages of gradients and of their
+            squares keep.
         rate: its greatest learning rate.
         final_rate: its last one.
         warm_up: steps until the rate is reached.
@@ -147,6 +155,7 @@ class Optimizer(Table):
     factor: Rate = 0.5
     factors: dict[str, Rate] = {}
     decay: Rate = 0.0
+    betas: tuple[Share, Share] = (0.9, 0.99)
     rate: Rate
     final_rate: Rate = 1e-5
     warm_up: Annotated[int, Field(ge=0)] = 100
@@ -170,20 +179,22 @@ class NetworkOptimizer(Optimizer):
     """
 
     accumulate: Positive = 1
-    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    average: Share = 0.999
 
 
 class Discriminator(Table):
-    """The other network of adversarial training: see `PatchDiscriminator`.
+    """The other network of adversarial training.
 
     Attributes:
-        channels: of its first convolution.
-        layers: convolutions that halve the sides of a frame.
+        name: in `upreel.losses.DISCRIMINATORS`: `patch`, `srgan`, `recurrent`, `image-and-flow`.
+        arguments: its own, such as `{channels = 16}`.
+        flow: what finds optical flow between large frames, where it looks at that.
         optimizer: how its weights move.
     """
 
-    channels: Positive = 32
-    layers: Positive = 3
+    name: str = "patch"
+    arguments: dict[str, Option] = {}
+    flow: FlowProvider = "dis"
     optimizer: Optimizer
 
 

@@ -23,13 +23,14 @@ from upreel.models.upscaler import Upscaler
 from upreel.models.weights import build
 from upreel.training.batches import HeldOut, Part, find_parts, open_batches
 from upreel.training.export import export, weights_path
+from upreel.training.opponent import Exhibit
 from upreel.training.pictures import draw_pictures, write_picture
 from upreel.training.ranks import Ranks, join, split
 from upreel.training.recipe import Recipe
 from upreel.training.run import Run
 from upreel.training.schedule import decay_at, rate_at
 from upreel.training.tables import Optimizer
-from upreel.training.unrolling import enlarge_clips
+from upreel.training.unrolling import compared, enlarge_clips
 
 Progress = Callable[[str], None]
 
@@ -109,13 +110,13 @@ def _train(
         for step, batch in zip(steps, batches(steps), strict=True):
             rate = _rate(settings, step, recipe.steps)
             run.network.zero_grad(set_to_none=True)
-            lost, shown = 0.0, []
+            lost, exhibits = 0.0, list[Exhibit]()
             for part in split(batch, settings.accumulate, "parts"):
-                seen = _see(recipe, run, part)
+                seen, exhibit = _see(recipe, run, part)
                 loss = torch.stack([counts * term(seen) for counts, term in run.terms]).sum()
                 run.backward(loss / settings.accumulate)
                 lost += loss.item() / settings.accumulate
-                shown.append((seen.output.detach(), seen.truth))
+                exhibits += [exhibit] if exhibit else []
             lost = ranks.average(run.network, lost)
             run.unscale()  # after the mean, so that all processes leave out the same steps
             norm = float(nn.utils.clip_grad_norm_(run.network.parameters(), settings.clip))
@@ -129,7 +130,7 @@ def _train(
             figures = {"step": run.step, "loss": lost, "norm": norm, "rate": rate}
             if run.opponent and recipe.discriminator:  # the other network's turn
                 against = _rate(recipe.discriminator.optimizer, step, recipe.steps)
-                figures["discriminator"] = run.opponent.learn(shown, against, ranks)
+                figures["discriminator"] = run.opponent.learn(exhibits, against, ranks)
                 _check_finite(step, {"loss of the discriminator": figures["discriminator"]})
             log(figures)
             if run.step % _TELL_EVERY == 0 or run.step == recipe.steps:
@@ -171,14 +172,21 @@ def _rate(settings: Optimizer, step: int, steps: int) -> float:
     )
 
 
-def _see(recipe: Recipe, run: Run, batch: Batch) -> Seen:
-    """What the losses look at, of one batch."""
+def _see(recipe: Recipe, run: Run, batch: Batch) -> tuple[Seen, Exhibit | None]:
+    """What the losses look at, of one batch, and the discriminator."""
     with torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"):
         output = enlarge_clips(run.network, batch, checkpointing=recipe.checkpointing)
+    spec = cast(Upscaler, run.network).spec
+    made = compared(spec, batch)
     weight = torch.ones(output.shape[1])
-    weight[0] = _FIRST_FRAME
-    fake, real = run.opponent.judge(output, batch.high) if run.opponent else (None, None)
-    return Seen(output, batch.high, weight / weight.sum(), batch.flow, fake, real)
+    if spec.recurrent:
+        weight[0] = _FIRST_FRAME
+    weight /= weight.sum()
+    if run.opponent is None:
+        return Seen(output, made.high, weight, made.flow), None
+    exhibit = run.opponent.look(output, batch.high, 0 if spec.recurrent else spec.past)
+    fake, real = run.opponent.judge(exhibit)
+    return Seen(output, made.high, weight, made.flow, fake, real), exhibit
 
 
 def _check_finite(step: int, values: Mapping[str, float]) -> None:

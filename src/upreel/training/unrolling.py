@@ -10,8 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from upreel.core.windows import windows
 from upreel.data.samples import Batch
-from upreel.errors import UsageError
-from upreel.models.upscaler import State, Upscaler, Window
+from upreel.models.upscaler import Spec, State, Upscaler, Window
 
 
 def enlarge_clips(network: nn.Module, batch: Batch, *, checkpointing: bool) -> Tensor:
@@ -25,38 +24,47 @@ def enlarge_clips(network: nn.Module, batch: Batch, *, checkpointing: bool) -> T
             time (Chen et al. 2016, "Training deep nets with sublinear memory cost").
 
     Returns:
-        `(B, T, C, H * scale, W * scale)`, float32.
-
-    Raises:
-        UsageError: with `checkpointing`, the network wants flow to frames that a batch has none to.
+        `(B, T, C, H * scale, W * scale)`, float32, of those frames that `compared` has too.
     """
+    spec = cast(Upscaler, network).spec
+    flow = batch.flow_within(spec.past, spec.future) if "flow" in spec.inputs else None
     if checkpointing:
-        return _step_by_step(cast(Upscaler, network), batch)
-    flow = "flow" in cast(Upscaler, network).spec.inputs
-    output: Tensor = network(batch.low, batch.flow) if flow else network(batch.low)
+        return _step_by_step(cast(Upscaler, network), batch.low, flow)
+    output: Tensor = network(batch.low) if flow is None else network(batch.low, flow)
     return output.float()
 
 
-def _step_by_step(network: Upscaler, batch: Batch) -> Tensor:
+def compared(spec: Spec, batch: Batch) -> Batch:
+    """The frames of a batch that a network is trained on, with flow to the frame before and after.
+
+    A recurrent network gives all of them. One that sees windows is trained on whole windows only:
+    what it makes of the ends of a scene follows from its rule for borders.
+    """
+    flow = None if batch.flow is None else batch.flow_within(1, 1)
+    if spec.recurrent:
+        return Batch(batch.low, batch.high, flow)
+    middle = slice(spec.past, batch.low.shape[1] - spec.future)
+    return Batch(
+        batch.low[:, middle], batch.high[:, middle], None if flow is None else flow[:, middle]
+    )
+
+
+def _step_by_step(network: Upscaler, low: Tensor, flow: Tensor | None) -> Tensor:
     spec = network.spec
-    flow = batch.flow if "flow" in spec.inputs else None
-    if flow is not None:
-        if max(spec.past, spec.future) > 1:
-            raise UsageError(
-                f"expected a network that wants flow to at most 1 frame before and after, found "
-                f"{spec.past} and {spec.future}; set checkpointing = false"
-            )
-        flow = flow[:, :, 1 - spec.past : 1 + spec.future].clone()
-        if spec.past:
-            flow[:, 0, 0] = 0  # as in `Window.inputs`: there is no such neighbour
-        if spec.future:
-            flow[:, -1, -1] = 0
+    if flow is not None and spec.recurrent:  # as in `Window.inputs`: there is no such neighbour
+        flow = flow.clone()
+        for offset in range(1, spec.past + 1):
+            flow[:, :offset, spec.past - offset] = 0
+        for offset in range(1, spec.future + 1):
+            flow[:, -offset:, spec.past + offset - 1] = 0
     state: State = {}
     outputs = []
-    times = range(batch.low.shape[1])
+    times = range(low.shape[1])
     for span in windows(times, past=spec.past, future=spec.future, step=spec.step):
+        if not spec.recurrent and (span.past, span.future) != (spec.past, spec.future):
+            continue
         window = Window(
-            batch.low[:, span.items[0] : span.items[-1] + 1],
+            low[:, span.items[0] : span.items[-1] + 1],
             span.past,
             span.future,
             {} if flow is None else {"flow": flow[:, span.middle[0] : span.middle[-1] + 1]},
@@ -64,5 +72,6 @@ def _step_by_step(network: Upscaler, batch: Batch) -> Tensor:
         output, state = checkpoint(
             network.step, window, state, use_reentrant=False, preserve_rng_state=False
         )
+        state = state if spec.recurrent else {}
         outputs.append(output)
     return torch.cat(outputs, 1).float()

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from upreel.errors import WeightsError
-from upreel.models.weights import folder, read
+from upreel.models.weights import Argument, folder, is_file, read
+
+log = logging.getLogger(__name__)
 
 
-def warm_start(network: nn.Module, init: str) -> None:
+def warm_start(
+    network: nn.Module, init: str, arguments: Mapping[str, Argument] | None = None
+) -> None:
     """Fill a network with weights.
 
     Args:
         network: whose weights are replaced.
         init: a file, or the name of one that ships: `swift-x4-clean`.
+        arguments: that the network was made with, beside its scale. Where the file says that its
+            weights had others, the log does too: they may fit, and mean something else.
 
     Raises:
         WeightsError: there is no such file, or it is for another network.
     """
-    path = Path(init) if init.endswith(".safetensors") else folder() / f"{init}.safetensors"
-    _, tensors = read(path)
+    path = Path(init) if is_file(init) else folder() / f"{init}.safetensors"
+    provenance, tensors = read(path)
+    if arguments is not None:
+        _compare(path, provenance.arguments, arguments)
     own = network.state_dict()
     fitted = {
         key: value if key not in own or value.shape == own[key].shape else _reduce(key, value)
@@ -35,6 +45,16 @@ def warm_start(network: nn.Module, init: str) -> None:
             f"expected weights that {type(network).__name__} can start from, but those of {path} "
             f"do not fit: {str(error).splitlines()[-1].strip()}"
         ) from error
+
+
+def _compare(path: Path, were: Mapping[str, Argument], are: Mapping[str, Argument]) -> None:
+    names = sorted((were.keys() | are.keys()) - {"scale"})
+    if other := [name for name in names if were.get(name) != are.get(name)]:
+        log.warning(
+            "the weights of %s were made with %s; here it is %s", path,
+            ", ".join(f"{name} = {were.get(name, 'its default')}" for name in other),
+            ", ".join(f"{name} = {are.get(name, 'its default')}" for name in other),
+        )  # fmt: skip
 
 
 def _reduce(key: str, value: Tensor) -> Tensor:
