@@ -14,7 +14,7 @@ ROWS = (
     ("__init__.py", "__main__.py"),
     ("errors.py", "core"),
     ("ops",),
-    ("video", "models"),
+    ("video", "scans", "models"),
     ("losses", "metrics"),
     ("inference", "data"),
     ("evaluation",),

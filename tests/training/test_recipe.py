@@ -75,10 +75,10 @@ def test_what_makes_no_sense_gets_a_sentence(change: str, sentence: str) -> None
 @pytest.mark.parametrize("name", recipes())
 def test_smoke_is_a_short_run_of_the_same_recipe(name: str) -> None:
     recipe, smoke = read_recipe(name), read_recipe(f"{name}-smoke")
-    assert smoke.steps <= 500 < recipe.steps
+    assert smoke.steps <= 600 < recipe.steps
     assert smoke.network.init == ""
-    assert (smoke.name, smoke.data, smoke.protocol, smoke.losses) == (
-        recipe.name, recipe.data, recipe.protocol, recipe.losses
+    assert (smoke.name, smoke.protocol, smoke.losses) == (
+        recipe.name, recipe.protocol, recipe.losses
     )  # fmt: skip
     assert read_recipe(f"{name}-smoke", ["stages.0.steps=7"]).steps == 7
 
