@@ -170,3 +170,13 @@ def test_what_is_known_of_a_scan_has_to_be_that(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", heights=np.zeros((2, 3)), scan=np.array('{"gain": 3}'))
     with pytest.raises(MediaError, match="what is known of a scan, found"):
         read_scan(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("suffix", writers.WRITERS)
+@pytest.mark.parametrize("part", [0.3, 0.7])
+def test_a_file_that_was_cut_off_is_refused(tmp_path: Path, suffix: str, part: float) -> None:
+    path = write_scan(movie(), tmp_path / f"scan{suffix}")
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * part)])
+    with pytest.raises(MediaError, match=r"scan\.\w+ cannot be read as \.\w+"):
+        read_scan(path)

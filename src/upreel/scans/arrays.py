@@ -22,7 +22,8 @@ def read_npz(path: Path, channel: str | None) -> Scan:
     Raises:
         MediaError: there is no such array.
     """
-    with np.load(path, allow_pickle=False) as file:
+    # NumPy leaves a file open that it has opened and cannot read.
+    with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
         arrays = [name for name in file.files if name != "scan"]
         wanted = channel if channel in arrays else "heights"
         name = arrays[0] if len(arrays) == 1 else wanted

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from io import BytesIO
 from pathlib import Path
 from typing import Protocol
 
@@ -27,8 +28,12 @@ def read_gwy(path: Path, channel: str | None) -> Scan:
     Raises:
         MediaError: there is no image, none of this title, or they differ in size.
     """
-    with path.open("rb") as file:
-        box = require("gwyfile", ".gwy").load(file)
+    reader, data = require("gwyfile", ".gwy"), path.read_bytes()
+    _, _, rest = data.partition(b"\0")
+    if not data.startswith(b"GWYP") or len(rest) < 4 + int.from_bytes(rest[:4], "little"):
+        # Of part of a text gwyfile looks for the end for ever.
+        raise MediaError(f"{path} cannot be read as .gwy: it is cut off, or something else")
+    box = reader.load(BytesIO(data))
     numbers = sorted(int(match[1]) for match in map(_DATA.fullmatch, box) if match)
     titles = {number: str(box.get(f"/{number}/data/title", "")) for number in numbers}
     if not numbers or (channel is not None and channel not in titles.values()):

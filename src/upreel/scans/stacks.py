@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from upreel.errors import MediaError
 from upreel.scans.facts import describe, described, facts_of, require
 from upreel.scans.scan import Scan, as_heights
 
@@ -19,13 +20,22 @@ _NANOMETRES = {
 
 
 def read_tiff(path: Path, channel: str | None) -> Scan:
-    """Read the first series of pages; the scale of a file from elsewhere is what ImageJ says."""
+    """Read the first series of pages; the scale of a file from elsewhere is what ImageJ says.
+
+    Raises:
+        MediaError: there are fewer pages than the file says.
+    """
     with require("tifffile", ".tif").TiffFile(path) as file:
         series = file.series[0]
         heights = as_heights(series.asarray().squeeze(), path.name)
         facts = file.imagej_metadata or {}
         tags = series.pages[0].tags
         density = [tags[name].value for name in ("XResolution", "YResolution") if name in tags]
+    if facts.get("images", len(heights)) != len(heights):
+        raise MediaError(
+            f"{path} cannot be read as .tif: expected {facts['images']} images of one channel, "
+            f"found {len(heights)}; it is cut off, or has several channels"
+        )
     if "upreel" in facts:
         return described(heights, str(facts["upreel"]))
     factor = _NANOMETRES.get(str(facts.get("unit", "")).lower())
