@@ -22,7 +22,7 @@ BURST = 10
 """Scans that are looked at together."""
 _FEWEST = 3
 _DISAGREE = 2.0  # standard deviations of the noise
-_NOISIEST = 1e9
+_NOISIEST = 0.3
 """The most noise of a pixel that training draws, in parts of the roughness."""
 NETWORK = "scan-denoiser"
 """Its name in files of weights."""
