@@ -1,6 +1,6 @@
 """Compare methods against the noise of scans on simulated movies; prints a table in Markdown.
 
-    python scripts/measure_scans.py [--movies 20] [--moving] [--all] [--network FILE]
+    python scripts/measure_scans.py [--movies 20] [--moving] [--all] [--only TEXT ...]
 
 The best classical correction and the best combination are chosen by these movies themselves, which
 is in their favour.
@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--movies", type=int, default=20)
     parser.add_argument("--moving", action="store_true", help="molecules wander about")
     parser.add_argument("--all", action="store_true", help="print every chain, not the best ones")
+    parser.add_argument("--only", nargs="+", default=[""], help="methods with this in their names")
     parser.add_argument("--network", type=Path, help="weights in place of those that ship")
     parser.add_argument("--rbpn", type=Path, help="weights that the recipe rbpn-afm made")
     arguments = parser.parse_args()
@@ -51,6 +52,11 @@ def main() -> None:
     methods["burst Noise2Noise (ours, `denoise:afm`)"] = with_network(
         load_denoiser(arguments.network)
     )
+    methods = {
+        name: method
+        for name, method in methods.items()
+        if any(part in name for part in arguments.only)
+    }
     movies = simulated_movies(arguments.movies, moving=arguments.moving)
     scores = {name: mean_scores(all_) for name, all_ in score_methods(methods, movies).items()}
     print("| method | PSNR, dB | SSIM | stripe score | row offsets | Sq |")
@@ -68,9 +74,9 @@ def _shown(scores: dict[str, ScanScores], *, everything: bool) -> list[tuple[str
         return sorted(scores.items(), key=lambda item: item[1].psnr)
     combined = [name for name in scores if ", then " in name]
     kinds = [[name] for name in scores if name not in CHAINS and name not in combined]
-    kinds[1:1] = [list(CHAINS)]
+    kinds[1:1] = [[name for name in CHAINS if name in scores]]
     kinds[4:4] = [combined]
-    best = [max(kind, key=lambda name: scores[name].psnr) for kind in kinds]
+    best = [max(kind, key=lambda name: scores[name].psnr) for kind in kinds if kind]
     return [(name, scores[name]) for name in best]
 
 

@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from upreel.data.scan_simulator import simulate_scan
+from upreel.data.scan_simulator import Settings, simulate_scan
 from upreel.errors import MediaError, WeightsError
-from upreel.inference.denoising import NETWORK, denoise, denoise_movie, load_denoiser, weigh
+from upreel.inference.denoising import (
+    NETWORK,
+    denoise,
+    denoise_movie,
+    find_changes,
+    load_denoiser,
+    weigh,
+)
 from upreel.models.compact import Compact
 from upreel.models.denoiser import ScanDenoiser
 from upreel.models.weights import Provenance, save
@@ -48,12 +55,22 @@ def test_units_do_not_matter() -> None:
 def test_each_row_is_made_without_looking_at_it() -> None:
     heights = simulate_scan((32, 40), 3, index=3).heights
     burst, network = join(heights, 1), some_network()
+    burst.spread[:] = 9 * burst.noise  # the base is asked everywhere
     output = denoise(burst, network)
-    burst.shown[11] += 1
+    burst.shown[11, ::8] += 0.1
     changed = denoise(burst, network) != output
     assert not changed[11].any()
     assert changed[10].any()
     assert changed[12].any()
+
+
+def test_where_the_others_agree_the_base_is_not_asked() -> None:
+    still = simulate_scan((64, 64), 10, seed=1, index=1)
+    moving = simulate_scan((64, 64), 10, seed=1, index=1, settings=Settings(moving=1.0))
+    assert find_changes(join(still.heights, 5)).mean() < 0.1
+    changes = find_changes(join(moving.heights, 5))
+    away = np.abs(moving.truth - moving.truth[5]).max(0) > 0.5 * moving.truth.std()
+    assert changes[away].mean() > 2 * changes.mean()
 
 
 def test_a_flat_burst_stays_flat() -> None:

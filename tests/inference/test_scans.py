@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from upreel.errors import MediaError, UsageError
-from upreel.inference.denoising import NETWORK, denoise_movie, load_denoiser
+from upreel.inference.denoising import NETWORK, denoise, denoise_movie, load_denoiser
 from upreel.inference.pipeline import Progress
 from upreel.inference.scans import apply_method, denoise_scan
-from upreel.models.denoiser import ScanDenoiser
+from upreel.models.denoiser import Evidence, ScanDenoiser
 from upreel.models.weights import Provenance, save
+from upreel.scans.bursts import average, join
 from upreel.scans.corrections import correct
 from upreel.scans.readers import read_scan
 from upreel.scans.registration import combine
@@ -100,3 +101,29 @@ def test_a_file_of_weights_is_a_method(tmp_path: Path) -> None:
     assert level == pytest.approx(correct(wanted, "plane"), abs=1e-6)
     with pytest.raises(MediaError, match="at least 3 scans of a place, found 2"):
         apply_method(burst(2), str(weights))
+
+
+def test_rows_are_aligned_over_the_burst_without_a_network() -> None:
+    joined = join(burst()[1:], 1)
+    found = apply_method(burst(), "burst-mean", burst=3)
+    assert found[2] == pytest.approx(average(joined) + joined.plane)
+    with pytest.raises(MediaError, match="at least 2 scans for burst-mean, found 1"):
+        apply_method(burst(1), "burst-mean")
+
+
+def test_a_burst_that_noise_buries_is_shown_with_noise_as_it_was_learned() -> None:
+    seen: list[Evidence] = []
+
+    class Spy(ScanDenoiser):
+        def forward(self, evidence: Evidence, visible: torch.Tensor) -> torch.Tensor:
+            seen.append(evidence)
+            return super().forward(evidence, visible)
+
+    network = Spy(channels=4)
+    for heights in (burst(6), np.random.default_rng(1).normal(0, 1, (6, 24, 28))):
+        joined = join(np.asarray(heights, np.float32), 3)
+        assert denoise(joined, network) == pytest.approx(joined.mean + joined.plane, abs=1e-4)
+    clear, buried = seen[0], seen[2]
+    assert float(clear.mean.std()) == pytest.approx(1, abs=0.01)
+    assert float(buried.noise.min()) * 5**0.5 == pytest.approx(0.3)
+    assert float(buried.mean.std()) < 0.5

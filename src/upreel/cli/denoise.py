@@ -27,9 +27,10 @@ def denoise(
         str,
         typer.Option(
             metavar="NAME[+NAME...]",
-            help="denoise:afm or a .safetensors file (the network); mean, median (of the "
-            "registered burst); rows-median, rows-modus, rows-polynomial-0 to -2, "
-            "rows-median-of-differences, rows-facet, scars, plane, background-2, background-3.",
+            help="denoise:afm or a .safetensors file (the network); burst-mean (rows aligned "
+            "over the burst); mean, median (of the registered burst); rows-median, rows-modus, "
+            "rows-polynomial-0 to -2, rows-median-of-differences, rows-facet, scars, plane, "
+            "background-2, background-3.",
         ),
     ] = "denoise:afm",
     burst: Annotated[

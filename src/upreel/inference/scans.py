@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from upreel.errors import UsageError
+from upreel.errors import MediaError, UsageError
 from upreel.inference.denoising import BURST, denoise_movie, load_denoiser
 from upreel.inference.pipeline import Progress
+from upreel.scans.bursts import average, join
 from upreel.scans.corrections import CORRECTIONS, correct
 from upreel.scans.preview import check_preview, write_preview
 from upreel.scans.readers import read_scan
-from upreel.scans.registration import Combination, combine_each
+from upreel.scans.registration import Combination, burst_around, combine_each
 from upreel.scans.scan import Heights, Scan
 from upreel.scans.writers import check_place, check_scan_target, write_scan
 
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 USUAL = "denoise:afm"
 """The shipped network."""
+_ALIGNED = "burst-mean"
 _COMBINATIONS: dict[str, Combination] = {"mean": "mean", "median": "median"}
 
 Report = Callable[[Progress], None]
@@ -103,8 +105,8 @@ def apply_method(
     Args:
         heights: `(T, H, W)`.
         method: what follows one another, with `+` between: classical corrections (see
-            `CORRECTIONS`), `mean` or `median` of the registered burst, `denoise:afm` or a file of
-            weights for the network.
+            `CORRECTIONS`), `mean` or `median` of the registered burst, `burst-mean` (rows aligned
+            over the burst, outliers left out), `denoise:afm` or a file of weights for the network.
         burst: how many frames are looked at for each, itself among them.
         progress: is told after every frame of a part that takes long.
 
@@ -124,18 +126,27 @@ def apply_method(
 def _frames(heights: Heights, part: str, burst: int) -> Iterator[Heights]:
     if part in _COMBINATIONS:
         return combine_each(heights, _COMBINATIONS[part], burst=burst)
+    if part == _ALIGNED:
+        return _averages(heights, burst)
     network = load_denoiser(None if part == USUAL else Path(part))
     return denoise_movie(heights, network, burst=burst)
 
 
+def _averages(heights: Heights, burst: int) -> Iterator[Heights]:
+    if len(heights) < 2:
+        raise MediaError("expected a burst of at least 2 scans for burst-mean, found 1")
+    for number in range(len(heights)):
+        around = burst_around(number, len(heights), max(2, burst))
+        joined = join(heights[around], number - around.start)
+        yield average(joined) + joined.plane
+
+
 def _parts(method: str) -> list[str]:
     parts = method.split("+")
+    names = (USUAL, _ALIGNED, *_COMBINATIONS, *CORRECTIONS)
     for part in parts:
-        if (
-            part not in (*CORRECTIONS, *_COMBINATIONS, USUAL)
-            and Path(part).suffix != ".safetensors"
-        ):
-            known = ", ".join((USUAL, *_COMBINATIONS, *CORRECTIONS))
+        if part not in names and not part.endswith(".safetensors"):
+            known = ", ".join(names)
             raise UsageError(
                 f"expected a method, or several with + between them ({known}, or a .safetensors "
                 f"file), found {part!r}"

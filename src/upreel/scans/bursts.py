@@ -86,6 +86,11 @@ def join(heights: Heights, base: int) -> Burst:
     )
 
 
+def average(burst: Burst) -> Heights:
+    """The mean of all scans of a burst, the base too, without outliers; `(H, W)`, level."""
+    return np.asarray((burst.mean * burst.count + burst.shown) / (burst.count + 1), np.float32)
+
+
 def fit_rows(difference: Heights) -> Heights:
     """Offset and slope of each row of `(H, W)`, NaN left out, outliers without a say."""
     x = np.linspace(-1, 1, difference.shape[1], dtype=np.float32)

@@ -59,11 +59,11 @@ class DenoiserRecipe(Table):
     method: Literal["noise2noise"] = "noise2noise"
     seed: int = 1
     channels: Positive = 16
-    movies: Positive = 120
+    movies: Positive = 40
     bases: Positive = 2
-    size: Positive = 128
+    size: Positive = 64
     moving: Rate = 0.25
-    steps: Positive = 1500
+    steps: Positive = 600
     batch: Positive = 2
     rate: Rate = 2e-3
     final_rate: Rate = 1e-5
@@ -71,7 +71,7 @@ class DenoiserRecipe(Table):
     rows: Rate = 0.3
     blind: Rate = 0.2
     save_every: Positive = 50
-    validate_every: Positive = 250
+    validate_every: Positive = 200
     scored: Positive = 20
 
 
