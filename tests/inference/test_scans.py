@@ -62,6 +62,9 @@ def test_scale_and_metadata_stay_and_what_was_done_is_noted(tmp_path: Path, suff
     assert (clean.direction, clean.source) == ("trace", "cell.spm")
     assert clean.metadata["Gain"] == 3
     assert str(clean.metadata["denoised by"]).endswith("rows-median+mean, burst of 3")
+    again = denoise_scan(result.path, tmp_path / "again.npz", method="plane")
+    done = str(again.scan.metadata["denoised by"]).split("; ")
+    assert [one.split(", ")[1] for one in done] == ["rows-median+mean", "plane"]
 
 
 def test_an_unknown_method_is_refused_before_anything_is_read(tmp_path: Path) -> None:

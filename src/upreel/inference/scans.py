@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 USUAL = "denoise:afm"
 """The shipped network."""
 _ALIGNED = "burst-mean"
+_NOTE = "denoised by"
 _COMBINATIONS: dict[str, Combination] = {"mean": "mean", "median": "median"}
 
 Report = Callable[[Progress], None]
@@ -78,8 +79,10 @@ def denoise_scan(
     scan = read_scan(source, channel)
     log.info("%s: %s", source, summary(scan))
     heights = apply_method(scan.heights, method, burst=burst, progress=progress)
-    note = f"upreel {version('upreel')}, {method}, burst of {min(burst, len(heights))}"
-    clean = replace(scan, heights=heights, metadata={**scan.metadata, "denoised by": note})
+    done = f"upreel {version('upreel')}, {method}, burst of {min(burst, len(heights))}"
+    before = scan.metadata.get(_NOTE)
+    note = {_NOTE: f"{before}; {done}" if before else done}
+    clean = replace(scan, heights=heights, metadata={**scan.metadata, **note})
     path = write_scan(clean, target, overwrite=overwrite)
     if preview is not None:
         write_preview(scan, clean, preview, overwrite=overwrite)
