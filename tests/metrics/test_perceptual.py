@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from upreel.metrics import Seen
-from upreel.metrics.perceptual import LAYERS, Dists, Lpips
+from upreel.metrics.perceptual import LAYERS, Dists, Lpips, read_heads
 from upreel.models.vgg import TrunkName, make_trunk
 
 
@@ -60,3 +62,13 @@ def test_dists_is_zero_for_equals_symmetric_and_its_closed_form_for_flat_frames(
     dark, light = torch.full((3, 32, 32), 0.2), torch.full((3, 32, 32), 0.4)
     expected = 1 - 2 * 0.2 * 0.4 / (0.2**2 + 0.4**2)
     assert texture.score(Seen(dark, light)) == pytest.approx(expected, abs=1e-5)
+
+
+@pytest.mark.skipif(find_spec("torchmetrics") is None, reason="needs torchmetrics")
+@pytest.mark.parametrize("name", ["alexnet", "vgg16"])
+def test_the_published_heads_fit_the_trunk(name: TrunkName) -> None:
+    heads = read_heads(name)
+    assert all(bool((head >= 0).all()) for head in heads)  # as their authors trained them
+    metric = Lpips(make_trunk(name, seed=1), heads)
+    a, b = frames()
+    assert metric.distance(a, b) > metric.distance(a, (a + b) / 2) > metric.distance(a, a) == 0
