@@ -1,8 +1,7 @@
 """Training of a denoiser of scans on the best scan of each burst, as yasue32/afm-denoise did.
 
 RBPN looks at a scan and six others with the optical flow to them, and has to make the scan with the
-fewest stripes of it, which is noisy itself and lies elsewhere by its drift: the mean of the loss
-is a blur of both. Here to compare with: `training.denoising` is better.
+fewest stripes of it, which is noisy itself and lies elsewhere by the drift between the two.
 """
 
 from __future__ import annotations
