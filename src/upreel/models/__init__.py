@@ -15,6 +15,8 @@ from upreel.models.upscaler import Upscaler
 ZOO = {
     "swift": "upreel.models.swift:Swift",
     "compact": "upreel.models.compact:Compact",
+    "ristn": "upreel.models.ristn:RISTN",
+    "dflow": "upreel.models.dflow:DFlow",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",
