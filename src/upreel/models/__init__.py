@@ -17,6 +17,7 @@ ZOO = {
     "compact": "upreel.models.compact:Compact",
     "ristn": "upreel.models.ristn:RISTN",
     "dflow": "upreel.models.dflow:DFlow",
+    "basicvsr": "upreel.models.basicvsr:BasicVSR",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",

@@ -27,13 +27,17 @@ _MULTIPLE = 2 ** (_LEVELS - 1)
 class Level(nn.Module):
     """Frame, moved neighbour and flow, `(B, 8, H, W)`, to what the flow lacks, `(B, 2, H, W)`."""
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int) -> None:
         super().__init__()
-        widths = (8, 32, 64, 32, 16, 2)
+        widths = (8, channels, 2 * channels, channels, channels // 2)
         layers: list[nn.Module] = []
         for before, after in pairwise(widths):
             layers += [nn.Conv2d(before, after, 7, padding=3), nn.ReLU(inplace=True)]
-        self.basic_module = nn.Sequential(*layers[:-1])
+        last = nn.Conv2d(channels // 2, 2, 7, padding=3)
+        # Without weights that know flow, begin with little of it: random motion is worse than none.
+        last.weight.data.mul_(0.1)
+        last.bias.data.zero_()  # type: ignore[union-attr]
+        self.basic_module = nn.Sequential(*layers, last)
 
     def forward(self, x: Tensor) -> Tensor:
         """See above. Flow is float32 whatever the convolutions run in."""
@@ -42,15 +46,19 @@ class Level(nn.Module):
 
 
 class SPyNet(nn.Module):
-    """See the head of this file. 1,440,300 weights."""
+    """See the head of this file. 1,440,300 weights as published."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self) -> None:
-        """Build it with random weights."""
+    def __init__(self, *, channels: int = 32) -> None:
+        """Build it with random weights that find almost no motion.
+
+        Args:
+            channels: of the first convolution of each level, on which the others depend.
+        """
         super().__init__()
-        self.basic_module = nn.ModuleList(Level() for _ in range(_LEVELS))
+        self.basic_module = nn.ModuleList(Level(channels) for _ in range(_LEVELS))
         mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
         self.register_buffer("mean", mean.view(1, 3, 1, 1))
         self.register_buffer("std", std.view(1, 3, 1, 1))
