@@ -6,13 +6,14 @@ Python 2 code (lizhuangzi/RISTN). What differs: the matrix that fuses both netwo
 so that it learns (on a GPU theirs was none); the block that nothing calls is kept for its names but
 not trained; windows may have any length; the carried state is an argument.
 
-Their weights are a whole module, saved by Python 2: `upreel.models.whole_module` reads it.
+Their weights are a whole network, saved by Python 2: `read_published`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import torch
@@ -20,8 +21,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upreel.models.upscaler import Spec, State, StateSpec, Window
+from upreel.models.whole_module import read_whole_module
 
 Variant = Literal["paper", "tiny"]
+
+_AUTHORS_MODULES = frozenset({"VSRRINc", "RRIN", "RDBCLSTM", "model_utils"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,8 +314,24 @@ class RISTN(nn.Module):
 
 
 def rename(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The keys of `RISTN` for those of its authors, whose networks were spread over GPUs."""
-    return {key.replace(".module.", ".").removeprefix("module."): tensors[key] for key in tensors}
+    """The tensors of `RISTN` for those of its authors.
+
+    Their networks were spread over GPUs, which shows in the names; and their torch did not count
+    batches yet.
+    """
+    named = {key.replace(".module.", ".").removeprefix("module."): tensors[key] for key in tensors}
+    means = [key for key in named if key.endswith("running_mean")]
+    counts = {key.replace("running_mean", "num_batches_tracked"): torch.tensor(0) for key in means}
+    return counts | named
+
+
+def read_published(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of `RISTN` from the file that its authors published: the whole network.
+
+    Raises:
+        WeightsError: it is another file.
+    """
+    return rename(read_whole_module(path, _AUTHORS_MODULES))
 
 
 def _squash(channels: int, into: int, *, bias: bool = False) -> nn.Sequential:
