@@ -4,7 +4,7 @@ import torch
 from tests.golden_case import Case
 from upreel.core.windows import windows
 from upreel.models.basicvsr import BasicVSR, rename
-from upreel.models.upscaler import State, Window
+from upreel.models.upscaler import State, Upscaler, Window
 
 
 def small(**arguments: int) -> BasicVSR:
@@ -52,7 +52,7 @@ def test_names_of_mmagic_are_understood() -> None:
     assert rename(theirs).keys() == network.state_dict().keys()
 
 
-def in_steps(network: BasicVSR, clip: torch.Tensor) -> torch.Tensor:
+def in_steps(network: Upscaler, clip: torch.Tensor) -> torch.Tensor:
     """The clip, window by window."""
     spec, state, high = network.spec, State(), []
     for span in windows(range(clip.shape[1]), past=spec.past, future=spec.future, step=spec.step):

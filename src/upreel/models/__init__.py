@@ -18,6 +18,7 @@ ZOO = {
     "ristn": "upreel.models.ristn:RISTN",
     "dflow": "upreel.models.dflow:DFlow",
     "basicvsr": "upreel.models.basicvsr:BasicVSR",
+    "basicvsrpp": "upreel.models.basicvsrpp:BasicVSRPlusPlus",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",
