@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from torch import Tensor
 
 from upreel.errors import UsageError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,9 @@ class Seen:
             `Batch`. None where the batch has none.
         fake: what the discriminator says of `output`, before any sigmoid. Any shape.
         real: what it says of `truth`.
+        low: what the network saw, `(B, T, C, h, w)`.
+        motion: the flow that it found itself, laid out as `flow`. None where it finds none.
+        parameters: its weights, by name.
     """
 
     output: Tensor
@@ -29,9 +36,12 @@ class Seen:
     flow: Tensor | None = None
     fake: Tensor | None = None
     real: Tensor | None = None
+    low: Tensor | None = None
+    motion: Tensor | None = None
+    parameters: Mapping[str, Tensor] | None = None
 
 
-def demand(value: Tensor | None, loss: str, what: str) -> Tensor:
+def demand(value: T | None, loss: str, what: str) -> T:
     """What a loss cannot do without.
 
     Raises:

@@ -117,7 +117,10 @@ class Run:
         with torch.no_grad():
             weights = self.network.state_dict()
             for name, average in self.average.state_dict().items():
-                average.lerp_(weights[name], 1 - decay)
+                if average.is_floating_point():
+                    average.lerp_(weights[name], 1 - decay)
+                else:  # batches that were counted
+                    average.copy_(weights[name])
         self.step += 1
 
     def save(self) -> None:

@@ -18,7 +18,7 @@ from upreel.data.samples import Batch
 from upreel.errors import NumericError
 from upreel.evaluation.evaluate import evaluate, score
 from upreel.losses.seen import Seen
-from upreel.models.upscaler import Upscaler
+from upreel.models.upscaler import FindsMotion, Upscaler
 from upreel.models.weights import build
 from upreel.training.batches import HeldOut, Part, find_parts, open_batches
 from upreel.training.export import export, weights_path
@@ -172,12 +172,20 @@ def _rate(settings: Optimizer, step: int, steps: int) -> float:
 
 def _see(recipe: Recipe, run: Run, batch: Batch) -> Seen:
     """What the losses look at, of one batch."""
+    network, motion = run.network, None
     with torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"):
-        output = enlarge_clips(run.network, batch, checkpointing=recipe.checkpointing)
+        if isinstance(network, FindsMotion) and not recipe.checkpointing:
+            output, motion = network.enlarge_with_motion(batch.low)
+        else:
+            output = enlarge_clips(network, batch, checkpointing=recipe.checkpointing)
     weight = torch.ones(output.shape[1])
-    weight[0] = _FIRST_FRAME
+    if not cast(Upscaler, network).spec.future:  # others know what follows the first frame
+        weight[0] = _FIRST_FRAME
     fake, real = run.opponent.judge(output, batch.high) if run.opponent else (None, None)
-    return Seen(output, batch.high, weight / weight.sum(), batch.flow, fake, real)
+    return Seen(
+        output, batch.high, weight / weight.sum(), batch.flow, fake, real,
+        low=batch.low, motion=motion, parameters=dict(network.named_parameters()),
+    )  # fmt: skip
 
 
 def _check_finite(step: int, values: Mapping[str, float]) -> None:
