@@ -65,7 +65,7 @@ def in_steps(network: Upscaler, clip: torch.Tensor) -> torch.Tensor:
 @torch.no_grad()
 def test_windows_that_see_the_end_are_the_whole_clip() -> None:
     clip = torch.rand(1, 7, 3, 9, 12)
-    network = small(middle=2, future=7)
+    network = small(chunk=2, future=7)
     torch.testing.assert_close(in_steps(network, clip), network(clip), atol=1e-6, rtol=0)
 
 
@@ -74,7 +74,7 @@ def test_frames_ahead_that_a_window_does_not_see_matter_little() -> None:
     clip = torch.rand(1, 8, 3, 9, 12)
     whole = small()(clip)
     errors = [
-        float((in_steps(small(middle=4, future=future), clip) - whole)[:, :4].square().mean())
+        float((in_steps(small(chunk=4, future=future), clip) - whole)[:, :4].square().mean())
         for future in (0, 1, 2, 4)
     ]
     assert errors[0] > errors[1] > errors[2] > errors[3]

@@ -45,11 +45,11 @@ def test_arguments_are_read_off_published_weights() -> None:
     assert BasicVSRPlusPlus.arguments_of({}) is None
 
 
-@pytest.mark.parametrize("middle", [1, 2, 5])
+@pytest.mark.parametrize("chunk", [1, 2, 5])
 @torch.no_grad()
-def test_windows_that_see_the_end_are_the_whole_clip(middle: int) -> None:
+def test_windows_that_see_the_end_are_the_whole_clip(chunk: int) -> None:
     clip = torch.rand(1, 6, 3, 9, 12)
-    network = small(middle=middle, future=6)
+    network = small(chunk=chunk, future=6)
     torch.testing.assert_close(in_steps(network, clip), network(clip), atol=1e-5, rtol=0)
 
 
@@ -58,7 +58,7 @@ def test_frames_ahead_that_a_window_does_not_see_matter_little() -> None:
     clip = torch.rand(1, 8, 3, 9, 12)
     whole = small()(clip)
     errors = [
-        float((in_steps(small(middle=4, future=future), clip) - whole)[:, :4].square().mean())
+        float((in_steps(small(chunk=4, future=future), clip) - whole)[:, :4].square().mean())
         for future in (0, 2, 4)
     ]
     assert errors[0] > errors[1] > errors[2]

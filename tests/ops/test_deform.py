@@ -82,6 +82,16 @@ def test_without_offsets_it_is_a_convolution() -> None:
     torch.testing.assert_close(still, expected, atol=1e-5, rtol=0)
 
 
+def test_offsets_and_masks_may_be_parts_of_one_tensor() -> None:
+    x, offset, mask, weight, bias = arguments()
+    both = torch.cat((offset, mask), 1).expand(3, -1, -1, -1) * 1
+    found = deform_conv2d(
+        x.expand(3, -1, -1, -1), both[:, :36], mask=both[:, 36:], weight=weight, bias=bias
+    )
+    expected = deform_conv2d(x, offset, mask=mask, weight=weight, bias=bias)
+    torch.testing.assert_close(found, expected.expand_as(found), atol=1e-6, rtol=0)
+
+
 def test_a_wide_image_is_as_exact() -> None:
     """Places are known to a fraction of a pixel far from the left border too."""
     x = torch.rand(1, 1, 1, 2000)

@@ -19,6 +19,8 @@ ZOO = {
     "dflow": "upreel.models.dflow:DFlow",
     "basicvsr": "upreel.models.basicvsr:BasicVSR",
     "basicvsrpp": "upreel.models.basicvsrpp:BasicVSRPlusPlus",
+    "iconvsr": "upreel.models.iconvsr:IconVSR",
+    "edvr": "upreel.models.edvr:EDVR",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",

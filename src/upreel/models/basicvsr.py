@@ -122,7 +122,7 @@ class BasicVSR(Tail):
         variant: Variant = "paper",
         features: int | None = None,
         blocks: int | None = None,
-        middle: int = 10,
+        chunk: int = 10,
         future: int = 5,
     ) -> None:
         """Build it with random weights.
@@ -132,7 +132,7 @@ class BasicVSR(Tail):
             variant: how large it is.
             features: instead of the variant's.
             blocks: instead of the variant's.
-            middle: frames that one step enlarges.
+            chunk: frames that one step enlarges.
             future: frames that one step sees after these.
 
         Raises:
@@ -141,7 +141,7 @@ class BasicVSR(Tail):
         super().__init__()
         check_scale(scale)
         widths = VARIANTS[variant]
-        self.features, self.middle, self.future = features or widths.features, middle, future
+        self.features, self.chunk, self.future = features or widths.features, chunk, future
         blocks = widths.blocks if blocks is None else blocks
         self.spynet = SPyNet(channels=widths.flow)
         self.backward_trunk = Trunk(3 + self.features, self.features, blocks)
@@ -167,7 +167,7 @@ class BasicVSR(Tail):
             color="rgb",
             past=1,
             future=self.future,
-            step=self.middle,
+            step=self.chunk,
             state={"features": StateSpec(self.features)},
             exact=False,
         )

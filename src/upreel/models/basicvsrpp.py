@@ -95,7 +95,7 @@ class BasicVSRPlusPlus(Tail):
         variant: Variant = "paper",
         features: int | None = None,
         blocks: int | None = None,
-        middle: int = 10,
+        chunk: int = 10,
         future: int = 5,
     ) -> None:
         """Build it with random weights.
@@ -105,7 +105,7 @@ class BasicVSRPlusPlus(Tail):
             variant: how large it is.
             features: instead of the variant's; a multiple of 8.
             blocks: instead of the variant's.
-            middle: frames that one step enlarges.
+            chunk: frames that one step enlarges.
             future: frames that one step sees after these.
 
         Raises:
@@ -114,7 +114,7 @@ class BasicVSRPlusPlus(Tail):
         super().__init__()
         check_scale(scale)
         widths = VARIANTS[variant]
-        self.features, self.middle, self.future = features or widths.features, middle, future
+        self.features, self.chunk, self.future = features or widths.features, chunk, future
         blocks, size = widths.blocks if blocks is None else blocks, self.features
         self.spynet = SPyNet(channels=widths.flow)
         self.feat_extract = Trunk(3, size, 5)
@@ -143,14 +143,15 @@ class BasicVSRPlusPlus(Tail):
             color="rgb",
             past=2,
             future=self.future,
-            step=self.middle,
+            step=self.chunk,
             state={way: StateSpec(2 * self.features) for way in _WAYS if "forward" in way},
             exact=False,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:
         """Enlarge the middle of a window: see `Upscaler.step`."""
-        past, frames = window.past, window.clip.unbind(1)
+        past = window.past if state else 0
+        frames = window.clip[:, window.past - past :].unbind(1)
         known = {way: list(value.chunk(2, 1))[2 - past :] for way, value in state.items()}
         ahead = self._flows(frames[past:][::-1])
         behind = self._flows(frames)

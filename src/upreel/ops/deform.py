@@ -70,8 +70,8 @@ def _sample_and_sum(
     taps = side * side
     groups = mask.shape[1] // taps
     image = x.float().reshape(batch * groups, channels // groups, height, width)
-    moved = offset.float().view(batch * groups, taps, 2, height, width)
-    counts = mask.float().view(batch * groups, taps, 1, height, width)
+    moved = offset.float().reshape(batch * groups, taps, 2, height, width)
+    counts = mask.float().reshape(batch * groups, taps, 1, height, width)
     rows = torch.arange(height, device=x.device, dtype=torch.float32)[:, None]
     columns = torch.arange(width, device=x.device, dtype=torch.float32)
     total = x.new_zeros(()) if bias is None else bias.view(1, -1, 1)
