@@ -30,6 +30,13 @@ def test_its_size_and_keys_are_those_of_the_published_network(published: DFlow) 
     assert published.state_dict().keys() == Case.read("dflow_n2").state.keys()
 
 
+def test_published_weights_are_known_by_their_tensors(published: DFlow) -> None:
+    arguments = DFlow.arguments_of(published.state_dict())
+    assert arguments == {"scale": 4, "variant": "paper"}
+    assert DFlow.arguments_of(make_tiny().state_dict()) is None
+    assert DFlow.arguments_of({}) is None
+
+
 @pytest.mark.parametrize("name", ["dflow_n2", "dflow_n5"])
 def test_a_clip_equals_the_authors(published: DFlow, name: str) -> None:
     case = Case.read(name)

@@ -4,6 +4,9 @@ import pytest
 import torch
 
 from tests.golden_case import Case
+from upreel.core.windows import windows
+from upreel.evaluation.pairs import select
+from upreel.evaluation.protocols import find_protocol
 from upreel.models.ristn import RISTN, VARIANTS, Chain, DenseLstm, SpatialNetwork, rename
 from upreel.models.upscaler import State, Window
 
@@ -29,6 +32,26 @@ def test_its_keys_are_the_published_ones(published: RISTN) -> None:
     tensors = rename(Case.read("ristn_full").state)
     assert len(tensors) == 1183
     assert tensors.keys() == published.state_dict().keys()
+
+
+def test_published_weights_are_known_by_their_tensors(published: RISTN) -> None:
+    arguments = RISTN.arguments_of(published.state_dict())
+    assert arguments == {"scale": 4, "variant": "paper"}
+    assert RISTN.arguments_of(make_tiny().state_dict()) is None
+    assert RISTN.arguments_of({}) is None
+
+
+@pytest.mark.parametrize(("frames", "kept"), [(37, 33), (30, 27), (45, 42), (43, 39)])
+def test_the_protocol_of_the_script_scores_what_comes_from_full_windows(
+    frames: int, kept: int
+) -> None:
+    # The four clips of Vid4 as the authors cut them, and how many pictures they published of each.
+    scored = select(frames, find_protocol("ristn-script"))
+    assert scored == tuple(range(kept))
+    spec = make_tiny().spec
+    spans = windows(range(frames), past=spec.past, future=spec.future, step=spec.step)
+    full = [span.middle for span in spans if len(span.items) == 5]
+    assert {*scored} <= {frame for middle in full for frame in middle}
 
 
 def test_a_window_equals_the_authors(published: RISTN) -> None:

@@ -210,6 +210,14 @@ class DFlow(nn.Module):
         self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
 
+    @staticmethod
+    def arguments_of(tensors: Mapping[str, Tensor]) -> dict[str, int | str | bool] | None:
+        """What the constructor has to be called with for weights after `rename`, if these fit."""
+        last = tensors.get("createflowf.convout.weight")
+        if last is None or last.shape[1] != 3 * VARIANTS["paper"].channels:
+            return None
+        return {"scale": 4, "variant": "paper"}
+
     @property
     def spec(self) -> Spec:
         """Chunks that see a few frames ahead. The features and the flow of the last frame go on."""

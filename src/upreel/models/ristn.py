@@ -262,6 +262,13 @@ class RISTN(nn.Module):
         self.FW = nn.Parameter(torch.randn(2 * wide, wide) * 0.01)
         self.eaualization = _squash(wide, wide, bias=True)
 
+    @staticmethod
+    def arguments_of(tensors: Mapping[str, Tensor]) -> dict[str, int | str | bool] | None:
+        """What the constructor has to be called with for weights after `rename`, if these fit."""
+        if "FW" not in tensors or tensors["FW"].shape != (512, 256):
+            return None
+        return {"scale": 4, "variant": "paper"}
+
     @property
     def spec(self) -> Spec:
         """Windows of five frames, of which the first three are kept, as published."""
