@@ -70,6 +70,14 @@ def test_windows_that_see_the_end_are_the_whole_clip() -> None:
 
 
 @torch.no_grad()
+def test_large_frames_are_finished_in_strips(monkeypatch: pytest.MonkeyPatch) -> None:
+    clip, network = torch.rand(1, 2, 3, 23, 8), small()
+    whole = network(clip)
+    monkeypatch.setattr("upreel.models.basicvsr._STRIP", 40)
+    torch.testing.assert_close(network(clip), whole, atol=1e-6, rtol=0)
+
+
+@torch.no_grad()
 def test_frames_ahead_that_a_window_does_not_see_matter_little() -> None:
     clip = torch.rand(1, 8, 3, 9, 12)
     whole = small()(clip)

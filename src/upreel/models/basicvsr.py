@@ -30,6 +30,9 @@ Variant = Literal["paper", "tiny"]
 SLOPE = 0.1
 """Of the leaky rectifiers of this family."""
 
+_STRIP = 2**16  # pixels of a frame whose large features are held at a time
+_REACH = 2  # of the last layers, in pixels of the frame
+
 
 @dataclass(frozen=True, slots=True)
 class Widths:
@@ -101,15 +104,27 @@ class Tail(nn.Module):
     def enlarge(self, features: Tensor, frame: Tensor) -> Tensor:
         """Turn `(B, C, H, W)` into what the frame `(B, 3, H, W)` lacks, and add it in float32.
 
+        Large frames are done in strips, because features at the size of the output are many.
+
         Returns:
             `(B, 3, H * 4, W * 4)`, float32.
         """
+        height, width = frame.shape[-2:]
+        rows = max(_STRIP // width, 1)
+        strips = []
+        for top in range(0, height, rows):
+            first, last = max(0, top - _REACH), min(height, top + rows + _REACH)
+            lacks = self._lacks(features[..., first:last, :])
+            strips.append(lacks[..., 4 * (top - first) :, :][..., : 4 * rows, :])
+        base = F.interpolate(frame.float(), scale_factor=4, mode="bilinear", align_corners=False)
+        high: Tensor = base + torch.cat(strips, -2).float()
+        return high
+
+    def _lacks(self, features: Tensor) -> Tensor:
         for conv in (self.upconv1, self.upconv2):
             features = F.leaky_relu_(F.pixel_shuffle(conv(features), 2), SLOPE)
-        lacks = self.conv_last(F.leaky_relu_(self.conv_hr(features), SLOPE))
-        base = F.interpolate(frame.float(), scale_factor=4, mode="bilinear", align_corners=False)
-        high: Tensor = base + lacks.float()
-        return high
+        lacks: Tensor = self.conv_last(F.leaky_relu_(self.conv_hr(features), SLOPE))
+        return lacks
 
 
 class BasicVSR(Tail):
