@@ -125,6 +125,13 @@ def test_a_carried_state_changes_the_next_window_and_an_empty_one_does_not() -> 
     assert torch.allclose(state["hidden"][:, :growth], middle["hidden"][:, :growth], atol=1e-6)
 
 
+def test_strips_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    network, clip = make_tiny(), torch.rand(1, 1, 3, 9, 7)
+    whole = network(clip)
+    monkeypatch.setattr("upreel.models.ristn._STRIP", 15)
+    assert torch.allclose(network(clip), whole, atol=1e-6)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 7])
 def test_any_number_of_frames(frames: int) -> None:
     assert make_tiny()(torch.rand(2, frames, 3, 5, 9)).shape == (2, frames, 3, 20, 36)

@@ -19,6 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from upreel.models.basicvsr import Tail
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.warp import warp
 
@@ -175,7 +176,7 @@ class Trunk(nn.Module):
         return y
 
 
-class DFlow(nn.Module):
+class DFlow(Tail):
     """See the head of this file."""
 
     def __init__(
@@ -204,11 +205,7 @@ class DFlow(nn.Module):
         self.backward_trunk = Trunk(3 + channels, channels, sizes.blocks)
         self.forward_trunk = Trunk(3 + 2 * channels, channels, sizes.blocks)
         self.fusion = nn.Conv2d(2 * channels, channels, 1)
-        self.upconv1, self.upconv2 = (
-            nn.Conv2d(channels, 4 * channels, 3, padding=1) for _ in range(2)
-        )
-        self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
+        self.build_tail(channels, channels)
 
     @staticmethod
     def arguments_of(tensors: Mapping[str, Tensor]) -> dict[str, int | str | bool] | None:
@@ -270,7 +267,8 @@ class DFlow(nn.Module):
                 features = _move(features, flow)
             there.append(flow)
             features = self.forward_trunk(torch.cat((seen[place], features, later[time]), 1))
-            high.append(self._upsample(later[time], features, seen[place]))
+            fused = _bend(self.fusion(torch.cat((later[time], features), 1)))
+            high.append(self.enlarge(fused, seen[place]))
         motion = torch.stack([torch.stack(pair, 1) for pair in zip(there, back, strict=True)], 1)
         state = {"features": features[..., :height, :width], "flow": flow[..., :height, :width]}
         large = torch.stack(high, 1)[..., : 4 * height, : 4 * width]
@@ -305,14 +303,6 @@ class DFlow(nn.Module):
         kind = network.convout.weight.dtype
         flow: Tensor = network(one.to(kind), other.to(kind))
         return flow.float()
-
-    def _upsample(self, later: Tensor, features: Tensor, frame: Tensor) -> Tensor:
-        """`(B, C, H, W)` of both directions and the frame to `(B, 3, 4 * H, 4 * W)`."""
-        x = _bend(self.fusion(torch.cat((later, features), 1)))
-        for enlarge in (self.upconv1, self.upconv2):
-            x = _bend(F.pixel_shuffle(enlarge(x), 2))
-        added: Tensor = self.conv_last(_bend(self.conv_hr(x)))
-        return added.float() + F.interpolate(frame, scale_factor=4, mode="bilinear")
 
 
 def rename(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

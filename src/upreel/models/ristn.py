@@ -25,6 +25,7 @@ from upreel.models.whole_module import read_whole_module
 
 Variant = Literal["paper", "tiny"]
 
+_STRIP = 8192  # pixels of a frame whose features are brought to four times their size at once
 _AUTHORS_MODULES = frozenset({"VSRRINc", "RRIN", "RDBCLSTM", "model_utils"})
 
 
@@ -143,8 +144,21 @@ class SpatialNetwork(nn.Module):
         return x
 
     def enlarge(self, features: Tensor) -> Tensor:
-        """`(B, 16 * channels, H, W)` to `(B, 3, 4 * H, 4 * W)`, float32."""
-        large = self.deconv(self.eaualization(features))
+        """`(B, 16 * channels, H, W)` to `(B, 3, 4 * H, 4 * W)`, float32.
+
+        Large frames are done in strips, because features at the size of the output are many.
+        """
+        features = self.eaualization(features)
+        height, width = features.shape[-2:]
+        rows, strips = max(_STRIP // width, 1), []
+        for top in range(0, height, rows):
+            first, last = max(0, top - 1), min(height, top + rows + 1)  # the last layer sees beyond
+            strip = self._reconstruct(features[..., first:last, :])
+            strips.append(strip[..., 4 * (top - first) :, :][..., : 4 * rows, :])
+        return torch.cat(strips, -2)
+
+    def _reconstruct(self, features: Tensor) -> Tensor:
+        large = self.deconv(features)
         last = self.reconstruct.get_parameter("0.weight")
         with torch.autocast(large.device.type, enabled=False):  # bf16 would round pixels
             return F.conv2d(large.float(), last.float(), padding=1)
