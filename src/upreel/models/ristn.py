@@ -25,7 +25,7 @@ from upreel.models.whole_module import read_whole_module
 
 Variant = Literal["paper", "tiny"]
 
-_STRIP = 8192  # pixels of a frame whose features are brought to four times their size at once
+_STRIP = 4096  # pixels of a frame whose features are brought to four times their size at once
 _AUTHORS_MODULES = frozenset({"VSRRINc", "RRIN", "RDBCLSTM", "model_utils"})
 
 
