@@ -54,15 +54,16 @@ def test_windows_that_see_the_end_are_the_whole_clip(chunk: int) -> None:
 
 
 @torch.no_grad()
-def test_frames_ahead_that_a_window_does_not_see_matter_little() -> None:
-    clip = torch.rand(1, 8, 3, 9, 12)
-    whole = small()(clip)
-    errors = [
-        float((in_steps(small(chunk=4, future=future), clip) - whole)[:, :4].square().mean())
-        for future in (0, 2, 4)
-    ]
-    assert errors[0] > errors[1] > errors[2]
-    assert errors[2] < 1e-10
+def test_windows_that_see_two_frames_ahead_are_almost_the_whole_clip() -> None:
+    """The first weights: 78 dB for the last frame of a window that sees none, 88 with two."""
+    network, clip = small(), torch.rand(1, 6, 3, 9, 12)
+    whole = network(clip)
+    none, two = (
+        (in_steps(small(chunk=3, future=future), clip) - whole)[:, 2].square().mean()
+        for future in (0, 2)
+    )
+    assert 10**-8.3 < none < 10**-7
+    assert two < 10**-8.3
 
 
 @pytest.mark.parametrize("size", [(1, 1), (5, 33)])

@@ -6,7 +6,10 @@ its followers (`models.basicvsrpp`, `models.iconvsr`) and with EDVR.
 
 The network wants the whole clip. `step` gives it a window: the way from beginning to end goes on
 from window to window in the state, the way back starts anew at the end of each, `future` frames
-after the last one that is enlarged. Memory does not grow with the length of the clip.
+after the last one that is enlarged. Memory does not grow with the length of the clip. What that
+costs fades with each frame ahead: the last frame of a window lies 56 dB from the whole clip with
+none, 72 with three, 81 with five, where a clip's PSNR differs by 0.0001 dB, of a briefly trained
+`tiny` (`docs/experiments.md`).
 """
 
 from __future__ import annotations
