@@ -45,7 +45,7 @@ def test_arguments_are_read_off_published_weights() -> None:
     assert BasicVSRPlusPlus.arguments_of({}) is None
 
 
-@pytest.mark.parametrize("chunk", [1, 2, 5])
+@pytest.mark.parametrize("chunk", [1, 2])
 @torch.no_grad()
 def test_windows_that_see_the_end_are_the_whole_clip(chunk: int) -> None:
     clip = torch.rand(1, 6, 3, 9, 12)
