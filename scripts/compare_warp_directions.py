@@ -123,7 +123,7 @@ def learn_with_given_flow(
         network.given = sign * motion
         loss = ((network(low) - high).square() + 1e-12).sqrt().mean()
         network.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 0.5)
         for optimizer in optimizers:
             optimizer.step()
