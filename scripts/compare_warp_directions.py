@@ -6,7 +6,7 @@ whose motion is known, and print how well, and how far their flow is from that m
 in OUT already are not made again.
 
 Finding motion takes longer than that. So networks are also given the flow that each direction asks
-for, on pairs of frames: the motion, its opposite, or none. Twenty minutes of one core in all.
+for: the motion, its opposite, or none. Twenty minutes of one core in all.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from upreel.data.degradations import CHAINS, degrade
 from upreel.data.procedural import draw_scene, render
 from upreel.models.bicubic import Bicubic
-from upreel.models.dflow import DFlow, MotionEstimator
+from upreel.models.dflow import DFlow
 from upreel.models.weights import build
 from upreel.training.export import weights_path
 from upreel.training.optim import make_optimizers
@@ -94,22 +94,25 @@ def make_network(losses: str, out: Path, seed: int) -> Path:
 
 
 class GivenFlow(DFlow):
-    """Of pairs of frames whose flow is known.
+    """Of clips whose flow is known.
 
     Attributes:
-        given: flow of the later frame to the earlier, and back, `(B, 2, 2, h, w)`.
+        given: as `Truth.motion`, for each clip of a batch.
     """
 
     given: Tensor
 
-    def _estimate(self, network: MotionEstimator, one: Tensor, other: Tensor) -> Tensor:
-        return self.given[:, 0 if network is self.createflowf else 1]
+    def _advance(self, seen: list[Tensor], place: int, flow: Tensor, *, known: bool) -> Tensor:
+        return self.given[:, place - 1, 0]
+
+    def _retreat(self, seen: list[Tensor], place: int, flow: Tensor) -> Tensor:
+        return self.given[:, place, 1]
 
 
 def learn_with_given_flow(
     sign: int, seed: int, pool: list[Truth], truths: list[Truth], *, steps: int = 600
 ) -> str:
-    """Train on pairs with `sign` times the true motion; returns a line."""
+    """Train with `sign` times the true motion; returns a line."""
     torch.manual_seed(seed)
     random = np.random.default_rng(seed)
     network = GivenFlow(variant="tiny")
@@ -119,7 +122,7 @@ def learn_with_given_flow(
             rate = rate_at(step, steps=steps, peak=4e-3, final=1e-5, warm_up=20)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-        low, high, motion = draw_pairs(random, pool)
+        low, high, motion = draw_batch(random, pool)
         network.given = sign * motion
         loss = ((network(low) - high).square() + 1e-12).sqrt().mean()
         network.zero_grad(set_to_none=True)
@@ -130,22 +133,20 @@ def learn_with_given_flow(
     quality = 0.0
     with torch.inference_mode():
         for truth in truths:
-            for time in range(FRAMES - 1):
-                network.given = sign * truth.motion[time : time + 1]
-                pair = slice(time, time + 2)
-                quality += psnr(network(truth.low[:, pair]), truth.high[:, pair])
-    return f"{quality / len(truths) / (FRAMES - 1):.2f} dB"
+            network.given = sign * truth.motion[None]
+            quality += psnr(network(truth.low), truth.high) / len(truths)
+    return f"{quality:.2f} dB"
 
 
-def draw_pairs(random: np.random.Generator, pool: list[Truth]) -> tuple[Tensor, Tensor, Tensor]:
-    """Four crops of 16x16 of two frames, their large ones, and their motion."""
+def draw_batch(random: np.random.Generator, pool: list[Truth]) -> tuple[Tensor, Tensor, Tensor]:
+    """Four crops of 16x16, their large frames, and their motion."""
     lows, highs, motions = [], [], []
     for _ in range(4):
         truth = pool[random.integers(len(pool))]
-        time, y, x = random.integers((FRAMES - 1, *(side // 4 - 15 for side in SIZE)))
-        lows.append(truth.low[0, time : time + 2, :, y : y + 16, x : x + 16])
-        highs.append(truth.high[0, time : time + 2, :, 4 * y : 4 * y + 64, 4 * x : 4 * x + 64])
-        motions.append(truth.motion[time, ..., y : y + 16, x : x + 16])
+        y, x = random.integers([side // 4 - 15 for side in SIZE])
+        lows.append(truth.low[0, ..., y : y + 16, x : x + 16])
+        highs.append(truth.high[0, ..., 4 * y : 4 * y + 64, 4 * x : 4 * x + 64])
+        motions.append(truth.motion[..., y : y + 16, x : x + 16])
     return torch.stack(lows), torch.stack(highs), torch.stack(motions)
 
 

@@ -281,28 +281,26 @@ class DFlow(Tail):
         features = seen[0].new_zeros(len(seen[0]), self.channels, *seen[0].shape[-2:])
         made, flows = list[Tensor](), list[Tensor]()
         for time in range(last, -1, -1):
-            if time == last - 1:
-                flow = self._estimate(self.createflowb, seen[time], seen[time + 1])
-            elif time < last:
-                change = seen[time] - seen[time + 1]
-                flow = _follow(self.flowconv31, self.flowconv1, change, flow)
             if time < last:
+                flow = self._retreat(seen, time, flow)
                 features = _move(features, flow)
             features = self.backward_trunk(torch.cat((seen[time], features), 1))
             made, flows = [features, *made[: keep - 1]], [flow, *flows[: keep - 1]]
         return made, flows
 
+    def _retreat(self, seen: list[Tensor], place: int, flow: Tensor) -> Tensor:
+        """Flow of a frame to the one after, from the flow of that one unless it is the last."""
+        now, after = seen[place], seen[place + 1]
+        if place == len(seen) - 2:
+            return _estimate(self.createflowb, now, after)
+        return _follow(self.flowconv31, self.flowconv1, now - after, flow)
+
     def _advance(self, seen: list[Tensor], place: int, flow: Tensor, *, known: bool) -> Tensor:
         """Flow of a frame to the one before, from the flow of that one if it is known."""
         now, before = seen[place], seen[place - 1]
         if not known:
-            return self._estimate(self.createflowf, now, before)
+            return _estimate(self.createflowf, now, before)
         return _follow(self.flowconv32, self.flowconv2, now - before, flow)
-
-    def _estimate(self, network: MotionEstimator, one: Tensor, other: Tensor) -> Tensor:
-        kind = network.convout.weight.dtype
-        flow: Tensor = network(one.to(kind), other.to(kind))
-        return flow.float()
 
 
 def rename(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -316,6 +314,12 @@ def _bend(x: Tensor) -> Tensor:
 
 def _move(features: Tensor, flow: Tensor) -> Tensor:
     return warp(features.float(), flow, outside="zeros").to(features.dtype)
+
+
+def _estimate(network: MotionEstimator, one: Tensor, other: Tensor) -> Tensor:
+    kind = network.convout.weight.dtype
+    flow: Tensor = network(one.to(kind), other.to(kind))
+    return flow.float()
 
 
 def _follow(mix: nn.Conv2d, into: nn.Conv2d, change: Tensor, flow: Tensor) -> Tensor:
