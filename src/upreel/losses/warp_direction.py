@@ -3,7 +3,7 @@
 A flow belongs to a frame: what is at `p` there is at `p + flow(p)` in its neighbour, so features of
 the neighbour that are warped by it come to lie on the frame (`ops.warp`). DFlow's authors train it
 the other way about: the frame, warped by its flow, shall look like the neighbour. That asks for the
-opposite flow, against what the features need. `docs/experiments.md` says what it costs.
+opposite flow, against what the features need. `docs/experiments.md` has what was measured.
 """
 
 from __future__ import annotations
