@@ -89,7 +89,7 @@ def test_an_unknown_protocol_is_refused_at_once() -> None:
 
 
 def test_files_that_are_no_recipes(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"a recipe out of compact-x4-clean, .* found 'swift-x9'"):
+    with pytest.raises(ConfigError, match=r"a recipe out of .*compact-x4.* found 'swift-x9'"):
         read_recipe("swift-x9")
     with pytest.raises(ConfigError, match=r"expected a recipe at .* found no such file"):
         read_recipe(tmp_path / "none.toml")

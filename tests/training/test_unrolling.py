@@ -89,7 +89,7 @@ def test_windows_are_trained_on_where_they_are_whole(frames: int, future: bool) 
     assert batch.flow is not None
     output = enlarge_clips(network, batch, checkpointing=False)
     again = enlarge_clips(network, batch, checkpointing=True)
-    truth = compared(network.spec, batch)
+    truth = compared(network.spec, batch, 0)
     assert output.shape == truth.high.shape == (2, 6 - past - after, 1, 24, 20)
     torch.testing.assert_close(again, output)
     assert torch.equal(truth.high, batch.high[:, past : 6 - after])
@@ -105,7 +105,7 @@ def test_windows_are_trained_on_where_they_are_whole(frames: int, future: bool) 
 
 def test_recurrent_networks_are_trained_on_all_frames() -> None:
     batch = make_batch()
-    truth = compared(Swift(2, channels=8, blocks=1, hidden=4).spec, batch)
+    truth = compared(Swift(2, channels=8, blocks=1, hidden=4).spec, batch, 4)
     assert torch.equal(truth.high, batch.high)
 
 

@@ -29,7 +29,9 @@ from upreel.losses.recurrent_discriminators import (
 )
 from upreel.losses.seen import Seen
 from upreel.losses.sequences import FlowWeighted, PingPong, WarpConsistency
+from upreel.losses.sparsity import Sparsity
 from upreel.losses.srgan_discriminator import SrganDiscriminator
+from upreel.losses.warp_direction import OwnMotion
 
 Loss = Callable[..., Tensor]
 """Output and truth, `(B, T, C, H, W)`, and what each frame counts, `(T,)`, to a single number.
@@ -60,6 +62,8 @@ TERMS: dict[str, Callable[..., Term]] = {
     "flow-weighted": FlowWeighted,
     "warp": WarpConsistency,
     "ping-pong": PingPong,
+    "own-motion": OwnMotion,
+    "sparsity": Sparsity,
 }
 """Losses that need more: what makes them, with their options as keywords."""
 

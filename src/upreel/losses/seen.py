@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,6 +26,9 @@ class Seen:
             `Batch`. None where the batch has none.
         fake: what the discriminator says of `output`.
         real: what it says of `truth`, where a loss looks at it.
+        low: what the network saw, `(B, T, C, h, w)`.
+        motion: the flow that it found itself, laid out as `flow`. None where it finds none.
+        parameters: its weights, by name.
     """
 
     output: Tensor
@@ -33,6 +37,9 @@ class Seen:
     flow: Tensor | None = None
     fake: Scores | None = None
     real: Scores | None = None
+    low: Tensor | None = None
+    motion: Tensor | None = None
+    parameters: Mapping[str, Tensor] | None = None
 
 
 def demand(value: T | None, loss: str, what: str) -> T:

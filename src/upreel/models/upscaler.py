@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias, runtime_checkable
 
 from torch import Tensor
 
@@ -126,6 +126,24 @@ class Upscaler(Protocol):
         Returns:
             `(B, K * rate, C, H * scale, W * scale)`, float32, about 0..1 (not clipped), and the
             state for the next step.
+        """
+        ...
+
+
+@runtime_checkable
+class FindsMotion(Protocol):
+    """A network that finds the motion in a clip itself, and can be trained on what it finds."""
+
+    def enlarge_with_motion(self, clip: Tensor) -> tuple[Tensor, Tensor]:
+        """Enlarge a whole clip, and tell along which flow.
+
+        Args:
+            clip: `(B, T, C, H, W)`, 0..1.
+
+        Returns:
+            `(B, T, C, H * scale, W * scale)`, float32, and `(B, T, 2, 2, H, W)`: flow from each
+            frame to the one before and to the one after, x then y, in input pixels, by which
+            features of these are warped onto it; zero where there is none.
         """
         ...
 

@@ -5,13 +5,13 @@ rows for each output pixel, which `embedding_bag` does in one pass, in bf16 too.
 pixels is a plain gather: nothing is blurred, however often it is repeated.
 
 Flow points from the output pixel to where its value comes from; positions outside the image take
-the nearest pixel of its border.
+the nearest pixel of its border, unless a function says otherwise.
 """
 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -98,12 +98,13 @@ def sum_rows(rows: Tensor, taps: Taps) -> Tensor:
     return F.embedding_bag(taps.rows, rows, per_sample_weights=weight, mode="sum")
 
 
-def warp(image: Tensor, flow: Tensor) -> Tensor:
+def warp(image: Tensor, flow: Tensor, *, outside: Literal["border", "zeros"] = "border") -> Tensor:
     """Warp bilinearly: `output(p) = image(p + flow(p))`. For a few channels; for many, `sum_rows`.
 
     Args:
         image: `(B, C, H, W)`, float32.
         flow: `(B, 2, H, W)`, float32, x then y, in pixels.
+        outside: what lies outside the image: the nearest pixel of its border, or zeros.
 
     Returns:
         `(B, C, H, W)`.
@@ -112,7 +113,7 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
     x = _along(width, flow.device) + flow[:, 0]
     y = _along(height, flow.device)[:, None] + flow[:, 1]
     places = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), -1)
-    return F.grid_sample(image, places, padding_mode="border", align_corners=False)
+    return F.grid_sample(image, places, padding_mode=outside, align_corners=False)
 
 
 class _Runs(torch.autograd.Function):

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import cast
@@ -19,7 +20,7 @@ from upreel.errors import NumericError
 from upreel.evaluation.evaluate import evaluate, score
 from upreel.evaluation.protocols import Protocol
 from upreel.losses.seen import Seen
-from upreel.models.upscaler import Upscaler
+from upreel.models.upscaler import FindsMotion, Upscaler
 from upreel.models.weights import build
 from upreel.training.batches import HeldOut, Part, find_parts, open_batches
 from upreel.training.export import export, weights_path
@@ -174,19 +175,27 @@ def _rate(settings: Optimizer, step: int, steps: int) -> float:
 
 def _see(recipe: Recipe, run: Run, batch: Batch) -> tuple[Seen, Exhibit | None]:
     """What the losses look at, of one batch, and the discriminator."""
+    network, motion = run.network, None
     with torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"):
-        output = enlarge_clips(run.network, batch, checkpointing=recipe.checkpointing)
-    spec = cast(Upscaler, run.network).spec
-    made = compared(spec, batch)
+        if isinstance(network, FindsMotion) and not recipe.checkpointing:
+            output, motion = network.enlarge_with_motion(batch.low)
+        else:
+            output = enlarge_clips(network, batch, checkpointing=recipe.checkpointing)
+    spec = cast(Upscaler, network).spec
+    made = compared(spec, batch, output.shape[1])
+    whole = output.shape[1] == batch.low.shape[1]
     weight = torch.ones(output.shape[1])
-    if spec.recurrent:
+    if spec.recurrent and not spec.future:  # others know what follows the first frame
         weight[0] = _FIRST_FRAME
-    weight /= weight.sum()
+    seen = Seen(
+        output, made.high, weight / weight.sum(), made.flow,
+        low=made.low, motion=motion, parameters=dict(network.named_parameters()),
+    )  # fmt: skip
     if run.opponent is None:
-        return Seen(output, made.high, weight, made.flow), None
-    exhibit = run.opponent.look(output, batch.high, 0 if spec.recurrent else spec.past)
+        return seen, None
+    exhibit = run.opponent.look(output, batch.high, 0 if whole else spec.past)
     fake, real = run.opponent.judge(exhibit)
-    return Seen(output, made.high, weight, made.flow, fake, real), exhibit
+    return replace(seen, fake=fake, real=real), exhibit
 
 
 def _check_finite(step: int, values: Mapping[str, float]) -> None:

@@ -34,14 +34,20 @@ def enlarge_clips(network: nn.Module, batch: Batch, *, checkpointing: bool) -> T
     return output.float()
 
 
-def compared(spec: Spec, batch: Batch) -> Batch:
+def compared(spec: Spec, batch: Batch, frames: int) -> Batch:
     """The frames of a batch that a network is trained on, with flow to the frame before and after.
 
-    A recurrent network gives all of them. One that sees windows is trained on whole windows only:
-    what it makes of the ends of a scene follows from its rule for borders.
+    A network that takes clips as a whole gives all of them. One that sees a window around a frame
+    is trained on whole windows only: what it makes of the ends of a scene follows from its rule for
+    borders.
+
+    Args:
+        spec: of the network.
+        batch: what it saw.
+        frames: how many it made of it.
     """
     flow = None if batch.flow is None else batch.flow_within(1, 1)
-    if spec.recurrent:
+    if frames == batch.low.shape[1]:
         return Batch(batch.low, batch.high, flow)
     middle = slice(spec.past, batch.low.shape[1] - spec.future)
     return Batch(
