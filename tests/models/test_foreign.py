@@ -9,9 +9,15 @@ import torch
 from torch import Tensor, nn
 
 from upreel.errors import WeightsError
+from upreel.models.basicvsr import BasicVSR
+from upreel.models.basicvsrpp import BasicVSRPlusPlus
 from upreel.models.dbpn import DBPN
+from upreel.models.dflow import DFlow
+from upreel.models.edvr import EDVR
 from upreel.models.foreign import read_foreign
+from upreel.models.iconvsr import IconVSR
 from upreel.models.rbpn import RBPN
+from upreel.models.ristn import RISTN
 from upreel.models.srresnet import SRResNet
 from upreel.models.weights import load, read, scales_of
 
@@ -60,8 +66,14 @@ def test_what_stands_around_the_weights_is_left_out(how: str, zipped: bool, tmp_
         RBPN(8, frames=4, features=6, channels=4, blocks=1),
         DBPN(3, stages=3, features=6, channels=4),
         SRResNet(2, blocks=1, channels=4),
+        BasicVSR(features=8, blocks=1),
+        BasicVSRPlusPlus(features=8, blocks=1),
+        IconVSR(features=16, blocks=1),
+        EDVR(variant="tiny"),
+        DFlow(),
+        RISTN(),
     ],
-    ids=["folded", "rbpn", "dbpn", "srresnet"],
+    ids=lambda network: type(network).__name__,
 )
 def test_shapes_say_which_network_it_is(network: nn.Module, tmp_path: Path) -> None:
     path = tmp_path / "a.pt"
@@ -90,7 +102,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     refused(path, "found neither")
     torch.save({"body.0.weight": torch.zeros(1)}, path)
     refused(
-        path, r"weights of rbpn, dbpn or srresnet in .*, found 1 tensors such as 'body.0.weight'"
+        path, r"weights of one of rbpn, dbpn, .* in .*, found 1 tensors such as 'body.0.weight'"
     )
 
 

@@ -1,8 +1,8 @@
 """Files of weights that other programs wrote: what is in them, and which network it is for.
 
-Tensors keep their published names here, so that no table of names is needed. What differs from file
-to file is what stands around them: `module.` before each name where the network was wrapped for
-several GPUs, and dictionaries with more than the weights.
+Most tensors keep their published names here. What differs from file to file is what stands around
+them: `module.` before each name where the network was wrapped for several GPUs, and dictionaries
+with more than the weights.
 """
 
 from __future__ import annotations
@@ -14,14 +14,20 @@ import torch
 from torch import Tensor
 
 from upreel.errors import WeightsError
-from upreel.models import upscaler_class
+from upreel.models import basicvsr, dflow, ristn, upscaler_class
 
-SUFFIXES = (".pth", ".pt")
+SUFFIXES = (".pth", ".pt", ".pkl")
 """How names of such files end."""
 
 Arguments = dict[str, int | str | bool]
 
-_NETWORKS = ("rbpn", "dbpn", "srresnet")
+_Rename = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
+_NETWORKS: dict[str, _Rename] = {
+    "rbpn": dict, "dbpn": dict, "srresnet": dict, "ristn": ristn.rename, "dflow": dflow.rename,
+    "basicvsrpp": basicvsr.rename, "iconvsr": basicvsr.rename, "basicvsr": basicvsr.rename,
+    "edvr": dict,
+}  # fmt: skip
+"""The networks that are known, each with what gives tensors their names here."""
 _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
 _WRAPPED = "module."
 
@@ -37,7 +43,8 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         WeightsError: the file is missing or damaged, holds a whole program's objects, or weights
             of a network that is not known.
     """
-    tensors = _unwrap(_load(path))
+    whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
+    tensors = ristn.read_published(path) if whole else _unwrap(_load(path))
     if tensors is None:
         raise WeightsError(
             f"expected a dictionary of tensors in {path}, or one under a name such as "
@@ -45,14 +52,15 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         )
     while tensors and all(key.startswith(_WRAPPED) for key in tensors):
         tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
-    for name in _NETWORKS:
+    for name, rename in _NETWORKS.items():
         arguments_of: Callable[[Mapping[str, Tensor]], Arguments | None]
         arguments_of = getattr(upscaler_class(name), "arguments_of")  # noqa: B009 - not in Upscaler
-        if (arguments := arguments_of(tensors)) is not None:
-            return name, arguments, tensors
+        renamed = rename(tensors)
+        if (arguments := arguments_of(renamed)) is not None:
+            return name, {"scale": 4, **arguments}, renamed  # most have no other
     raise WeightsError(
-        f"expected weights of {', '.join(_NETWORKS[:-1])} or {_NETWORKS[-1]} in {path}, found "
-        f"{len(tensors)} tensors such as {next(iter(tensors), 'none')!r}"
+        f"expected weights of one of {', '.join(_NETWORKS)} in {path}, found {len(tensors)} "
+        f"tensors such as {next(iter(tensors), 'none')!r}"
     )
 
 
