@@ -13,7 +13,17 @@ from safetensors.torch import save_file
 from upreel.errors import UsageError, WeightsError
 from upreel.models import ZOO, upscaler_class
 from upreel.models.compact import Compact
-from upreel.models.weights import Provenance, build, load, manifest, read, save, scales_of, shipped
+from upreel.models.weights import (
+    Provenance,
+    build,
+    load,
+    manifest,
+    read,
+    save,
+    scales_of,
+    shipped,
+    to_labels,
+)
 
 PROVENANCE = Provenance(
     network="compact",
@@ -117,3 +127,9 @@ def test_what_ships_is_what_the_manifest_says() -> None:
             assert upscaler.spec.scale == provenance.scale
         assert provenance.scores, weights.path
         assert provenance.licence == "Apache-2.0"
+
+
+def test_files_have_short_names_unless_two_are_called_the_same() -> None:
+    assert to_labels(["a/x.safetensors", "b/y.pth", "swift:bd"]) == ["x", "y", "swift:bd"]
+    assert to_labels(["a/x.pth", "b/x.pth"]) == ["a/x.pth", "b/x.pth"]
+    assert to_labels(["a/x.pth", "a/x.pth"]) == ["x", "x"]

@@ -69,7 +69,7 @@ def evaluate(
     from upreel.evaluation.html import check_target
     from upreel.evaluation.protocols import find_protocol
     from upreel.evaluation.results import Results
-    from upreel.models.weights import load
+    from upreel.models.weights import load, to_labels
 
     if as_json and as_csv:
         raise UsageError("expected one of --json and --csv, found both; keep one")
@@ -78,7 +78,9 @@ def evaluate(
     found = find_protocol(protocol, scale)
     if metrics is not None:
         found = found.measuring(name.strip() for name in metrics.split(","))
-    upscalers = {name: load(name, scale) for name in models}
+    upscalers = {
+        label: load(name, scale) for label, name in zip(to_labels(models), models, strict=True)
+    }
     report = score(upscalers, found, data, results=Results() if cached else None)
     if html is not None:
         from upreel.evaluation.html.exhibits import write_report

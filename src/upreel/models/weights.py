@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -253,6 +253,12 @@ def build(
 def is_file(model: str) -> bool:
     """Whether it is a file of weights, and not the name of what ships."""
     return model.endswith((".safetensors", *SUFFIXES))
+
+
+def to_labels(models: Sequence[str]) -> list[str]:
+    """Short names for tables: a file's without its folder, unless two are called the same."""
+    labels = [Path(model).stem if is_file(model) else model for model in models]
+    return labels if len(set(labels)) == len(set(models)) else list(models)
 
 
 def _full_name(model: str) -> str:
