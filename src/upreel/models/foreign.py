@@ -8,26 +8,28 @@ with more than the weights.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from upreel.errors import WeightsError
-from upreel.models import basicvsr, dflow, ristn, upscaler_class
+from upreel.models import upscaler_class
 
 SUFFIXES = (".pth", ".pt", ".pkl")
 """How names of such files end."""
 
 Arguments = dict[str, int | str | bool]
 
-_Rename = Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
-_NETWORKS: dict[str, _Rename] = {
-    "rbpn": dict, "dbpn": dict, "srresnet": dict, "ristn": ristn.rename, "dflow": dflow.rename,
-    "basicvsrpp": basicvsr.rename, "iconvsr": basicvsr.rename, "basicvsr": basicvsr.rename,
-    "edvr": dict,
+_NETWORKS = (
+    "rbpn", "dbpn", "srresnet", "ristn", "dflow", "basicvsrpp", "iconvsr", "basicvsr", "edvr",
+)  # fmt: skip
+_RENAMED_IN = {
+    "ristn": "ristn", "dflow": "dflow", "basicvsrpp": "basicvsr", "iconvsr": "basicvsr",
+    "basicvsr": "basicvsr",
 }  # fmt: skip
-"""The networks that are known, each with what gives tensors their names here."""
+"""The module whose `rename` gives a network's tensors their names here; others keep theirs."""
 _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
 _WRAPPED = "module."
 
@@ -44,7 +46,7 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
             of a network that is not known.
     """
     whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
-    tensors = ristn.read_published(path) if whole else _unwrap(_load(path))
+    tensors = _read_whole(path) if whole else _unwrap(_load(path))
     if tensors is None:
         raise WeightsError(
             f"expected a dictionary of tensors in {path}, or one under a name such as "
@@ -52,16 +54,31 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         )
     while tensors and all(key.startswith(_WRAPPED) for key in tensors):
         tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
-    for name, rename in _NETWORKS.items():
+    for name in _NETWORKS:
         arguments_of: Callable[[Mapping[str, Tensor]], Arguments | None]
         arguments_of = getattr(upscaler_class(name), "arguments_of")  # noqa: B009 - not in Upscaler
-        renamed = rename(tensors)
+        renamed = _rename(name, tensors)
         if (arguments := arguments_of(renamed)) is not None:
             return name, {"scale": 4, **arguments}, renamed  # most have no other
     raise WeightsError(
         f"expected weights of one of {', '.join(_NETWORKS)} in {path}, found {len(tensors)} "
         f"tensors such as {next(iter(tensors), 'none')!r}"
     )
+
+
+def _rename(network: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors under the names that a network has here."""
+    if network not in _RENAMED_IN:
+        return dict(tensors)
+    module = import_module(f"upreel.models.{_RENAMED_IN[network]}")
+    renamed: dict[str, Tensor] = module.rename(tensors)
+    return renamed
+
+
+def _read_whole(path: Path) -> dict[str, Tensor]:
+    from upreel.models.ristn import read_published
+
+    return read_published(path)
 
 
 def _load(path: Path) -> object:
