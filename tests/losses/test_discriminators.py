@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.published import Case
+from tests.golden_case import Case
 from upreel.errors import ConfigError
 from upreel.losses import DISCRIMINATORS, Option, check_discriminator
 from upreel.losses.discriminator import Discriminator, Shown
@@ -44,8 +44,8 @@ def test_they_have_as_many_parameters_as_published() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_srgan_is_that_of_iseebetter(mode: str) -> None:
     case, network = Case.read(f"iseebetter_disc_{mode}"), SrganDiscriminator(3)
-    case.fill(network)
-    (scores,) = network.train(mode == "train")(Shown(case.arrays["in_image"][:, None]))
+    case.fill(network, kept=("num_batches_tracked",))
+    (scores,) = network.train(mode == "train")(Shown(case.inputs["image"][:, None]))
     case.compare(f"{mode}_logit", scores[:, 0])
     case.compare(f"{mode}_prob", scores[:, 0].sigmoid())
     if mode == "train":
@@ -64,10 +64,10 @@ def test_frames_are_judged_as_published(
     name: str, made: type[RecurrentDiscriminator], mode: str
 ) -> None:
     case, network = Case.read(name), made(3)
-    case.fill(network)
+    case.fill(network, kept=("num_batches_tracked",))
     maps: list[Tensor] = []
     network.conv_nin.register_forward_hook(lambda _, __, output: maps.append(output))
-    frames, neighbours, flow = (case.arrays[f"in_{k}"] for k in ("target", "neighbor", "flow"))
+    frames, neighbours, flow = (case.inputs[k] for k in ("target", "neighbor", "flow"))
     shown = Shown(frames[:, None], neighbours[:, None], flow[:, None], flow[:, None])
     if made is RecurrentDiscriminator:
         (scores,) = network.train(mode == "train")(shown)
@@ -80,10 +80,10 @@ def test_frames_are_judged_as_published(
 @pytest.mark.parametrize("mode", MODES)
 def test_motion_is_judged_as_published(mode: str) -> None:
     case, network = Case.read("sta_discflow_flow"), ImageAndFlowDiscriminator(3)
-    case.fill(network)
+    case.fill(network, kept=("num_batches_tracked",))
     maps: list[Tensor] = []
     network.conv_nin.register_forward_hook(lambda _, __, output: maps.append(output))
-    neighbours, motion = case.arrays["in_neighbor"], case.arrays["in_flow_target"]
+    neighbours, motion = case.inputs["neighbor"], case.inputs["flow_target"]
     motion = motion.view(2, 1, 2, 2, *motion.shape[-2:])
     shown = Shown(neighbours[:, :1], neighbours[:, None], torch.zeros_like(motion), motion)
     _, scores = network.train(mode == "train")(shown)

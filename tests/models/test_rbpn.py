@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tests.published import Case
+from tests.golden_case import Case
 from upreel.errors import UsageError
 from upreel.inference.loop import enlarge
 from upreel.models.rbpn import RBPN, Border, fill_borders
@@ -119,7 +119,7 @@ def test_it_gives_the_published_numbers(name: str, future: bool) -> None:
     assert arguments is not None
     network = RBPN(**{**arguments, "future": future}).eval()  # type: ignore[arg-type]
     case.fill(network)
-    target, others, flows = (case.arrays[f"in_{n}"] for n in ("target", "neighbor", "flow"))
+    target, others, flows = (case.inputs[n] for n in ("target", "neighbor", "flow"))
     case.compare("sr", feed(network, [target, *others.unbind(1)], flows.unbind(1)))
     if name == "rbpn_x4_narrow" and future:  # as it is trained
         past, count = network.past, others.shape[1] + 1

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from tests.published import Case
+from tests.golden_case import Case
 from upreel.models.srresnet import SRResNet
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Window
@@ -14,10 +14,10 @@ def test_it_gives_the_published_numbers() -> None:
     arguments = SRResNet.arguments_of(case.state)
     assert arguments == {"scale": 4, "color": "rgb", "blocks": 5, "channels": 64}
     network = SRResNet(**arguments).eval()  # type: ignore[arg-type]
-    case.fill(network)
-    assert sum(p.numel() for p in network.parameters()) == case.meta["n_parameters"]
+    case.fill(network, kept=("num_batches_tracked",))
+    assert sum(p.numel() for p in network.parameters()) == 734_092
     with torch.inference_mode():
-        case.compare("sr", network(case.arrays["in_image"][:, None])[:, 0])
+        case.compare("sr", network(case.inputs["image"][:, None])[:, 0])
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4, 8])
