@@ -15,7 +15,6 @@ from upreel.losses.adversarial import Adversarial
 from upreel.losses.discriminator import Scores, Shown
 from upreel.ops.flow import FlowProvider, find_flow
 from upreel.ops.lucas_kanade import refine_flow
-from upreel.training.optim import make_optimizers
 from upreel.training.ranks import Ranks
 from upreel.training.tables import Discriminator
 
@@ -71,14 +70,7 @@ class Opponent:
             made = DISCRIMINATORS[recipe.name](planes, **recipe.arguments)
         self._needs, self.network = made.needs, cast(nn.Module, made)
         self.network.requires_grad_(False)
-        self._optimizers = make_optimizers(
-            self.network,
-            recipe.optimizer.name,
-            recipe.optimizer.rate,
-            decay=recipe.optimizer.decay,
-            betas=recipe.optimizer.betas,
-            factors=recipe.optimizer.factors,
-        )
+        self._optimizers = recipe.optimizer.make(self.network)
         self._random = torch.Generator().manual_seed(seed)
 
     def look(self, output: Tensor, truth: Tensor, first: int) -> Exhibit:

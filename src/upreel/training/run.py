@@ -21,7 +21,6 @@ from upreel.losses.adversarial import Adversarial
 from upreel.models import upscaler_class
 from upreel.models.upscaler import Upscaler
 from upreel.training.opponent import Opponent
-from upreel.training.optim import make_optimizers
 from upreel.training.recipe import Recipe
 from upreel.training.warm_start import warm_start
 
@@ -54,14 +53,7 @@ class Run:
         self.out, self.step, self._recipe = out, 0, recipe.model_dump_json()
         self.network = _build(recipe)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self._optimizers = make_optimizers(
-            self.network,
-            recipe.optimizer.name,
-            recipe.optimizer.rate,
-            decay=recipe.optimizer.decay,
-            betas=recipe.optimizer.betas,
-            factors=recipe.optimizer.factors,
-        )
+        self._optimizers = recipe.optimizer.make(self.network)
         self._scaler = torch.amp.GradScaler("cpu", enabled=recipe.precision == "fp16")
         self.overflows = 0
         self.terms = [(loss.weight, make_loss(loss.name, loss.options)) for loss in recipe.losses]

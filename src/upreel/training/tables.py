@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from torch import nn
 
 from upreel.data.cache import LONGEST
 from upreel.data.degradations import parse_chain, samples_first
@@ -13,7 +15,7 @@ from upreel.losses import Option
 from upreel.models import ZOO
 from upreel.models.weights import Argument
 from upreel.ops.flow import FlowProvider
-from upreel.training.optim import OptimizerName
+from upreel.training.optim import OptimizerName, make_optimizers
 from upreel.training.schedule import Shape
 
 Positive = Annotated[int, Field(ge=1)]
@@ -168,6 +170,21 @@ class Optimizer(Table):
         if list(self.at) != sorted(set(self.at)):
             raise ValueError(f"expected rising steps in 'at', found {list(self.at)}")
         return self
+
+    def make(self, network: nn.Module) -> list[torch.optim.Optimizer]:
+        """What moves the weights of a network so.
+
+        Raises:
+            UsageError: a name in `factors` begins no parameter's.
+        """
+        return make_optimizers(
+            network,
+            self.name,
+            self.rate,
+            decay=self.decay,
+            betas=self.betas,
+            factors=self.factors,
+        )
 
 
 class NetworkOptimizer(Optimizer):
