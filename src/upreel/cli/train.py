@@ -15,7 +15,7 @@ def train(
         str,
         typer.Argument(
             help="A .toml file, or a recipe that ships, such as swift-x4-clean; or "
-            "swift-x4-clean-smoke: a run of a minute that shows that training works."
+            "swift-x4-clean-smoke: a run of minutes that shows that training works."
         ),
     ],
     out: Annotated[Path, typer.Option(help="The folder of this run.")],

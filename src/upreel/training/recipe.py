@@ -109,7 +109,7 @@ def read_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
 
     Args:
         source: a TOML file, the `recipe.json` of a run, or the name of a recipe that ships, such
-            as `swift-x4-clean`; with `-smoke` after it, for a run of a minute that shows that
+            as `swift-x4-clean`; with `-smoke` after it, for a run of minutes that shows that
             training works: the recipe's table `smoke` then takes the place of its other values.
         changes: `optimizer.rate=1e-3`, `stages.0.steps=100`, `network.init=my.safetensors`: a key
             and a value as in TOML; a string needs no quotes.
