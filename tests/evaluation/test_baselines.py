@@ -8,7 +8,9 @@ from PIL import Image
 from upreel.evaluation.baselines import find_baselines
 from upreel.evaluation.linear_fit import FITTED
 from upreel.evaluation.protocols import find_protocol
+from upreel.inference.loop import enlarge
 from upreel.models.upscaler import Window
+from upreel.ops.resize import imresize
 
 
 def test_bicubic_is_aligned_where_the_degradation_shifts() -> None:
@@ -30,6 +32,18 @@ def test_the_linear_filter_that_ships_keeps_flat_areas(name: str, scale: int) ->
 
 def test_a_scale_that_was_not_fitted_has_no_linear_row() -> None:
     assert list(find_baselines(find_protocol("val-bi-y8", 3))) == ["bicubic"]
+
+
+@torch.no_grad()
+def test_between_frames_there_is_their_mean() -> None:
+    averaging = find_baselines(find_protocol("stvsr-vid4"))["averaging"]
+    clip = torch.rand(3, 1, 6, 7)
+    made = dict(enumerate(high for _, high in enlarge(averaging, zip("abc", clip, strict=True))))
+    assert len(made) == 6
+    for given in range(3):
+        torch.testing.assert_close(made[2 * given], imresize(clip[given], 4), atol=1e-5, rtol=0)
+    for new, (before, after) in {1: (0, 2), 3: (2, 4), 5: (4, 4)}.items():
+        torch.testing.assert_close(made[new], (made[before] + made[after]) / 2)
 
 
 def test_scripts_that_use_pillow_are_compared_with_pillows_filter() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,11 +19,11 @@ from upreel.models.weights import load, names
 def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
     """Bicubic, the same moved to where the samples lie, and the best linear filter if one ships.
 
-    The second only where a degradation puts samples elsewhere than bicubic expects them. None
-    where frames have to be made between those that are given: no filter does that.
+    The second only where a degradation puts samples elsewhere than bicubic expects them. Where
+    frames have to be made between those that are given, the means of these alone.
     """
     if protocol.rate != 1:
-        return {}
+        return {"averaging": Averaging(protocol.scale, phase=protocol.phase)}
     found: dict[str, Upscaler] = {"bicubic": Bicubic(protocol.scale)}
     if protocol.degradation == "PIL":
         found["bicubic by Pillow"] = PillowBicubic(protocol.scale)
@@ -30,6 +32,20 @@ def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
     if protocol.scale in names().get(linear_name(protocol), ()):
         found["linear"] = load(linear_name(protocol), protocol.scale)
     return found
+
+
+class Averaging(Bicubic):
+    """Bicubic, and between two frames their mean."""
+
+    @property
+    def spec(self) -> Spec:
+        """That of `Bicubic`, with the frame after."""
+        return replace(super().spec, rate=2, future=1)
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        """Enlarge one frame, and make the one after it; see `Upscaler.step`."""
+        both, _ = super().step(Window(window.clip[:, window.past :]), {})
+        return torch.stack((both[:, 0], (both[:, 0] + both[:, -1]) / 2), 1), {}
 
 
 class PillowBicubic:

@@ -257,7 +257,8 @@ class Report:
     def _means(self, metrics: Sequence[str]) -> Table:
         table = Table(box=box.SIMPLE)
         table.add_column(self.title, no_wrap=True)
-        gains = [over for over in ("bicubic", "linear") if over in {row.name for row in self.rows}]
+        known = {row.name for row in self.rows}
+        gains = [over for over in ("bicubic", "linear", "averaging") if over in known]
         headers = [UNITS.get(metric, metric) for metric in metrics]
         for header in (*headers, *(f"over {over}" for over in gains), "ms"):
             table.add_column(header, justify="right")
