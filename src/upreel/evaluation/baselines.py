@@ -14,7 +14,7 @@ from upreel.models.upscaler import Spec, State, Upscaler, Window
 from upreel.models.weights import load, names
 
 
-def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
+def find_baselines(protocol: Protocol) -> dict[str, Model]:
     """Bicubic, the same moved to where the samples lie, and the best linear filter if one ships.
 
     The second only where a degradation puts samples elsewhere than bicubic expects them. None
@@ -22,7 +22,7 @@ def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
     """
     if protocol.rate != 1:
         return {}
-    found: dict[str, Upscaler] = {"bicubic": Bicubic(protocol.scale)}
+    found: dict[str, Model] = {"bicubic": Bicubic(protocol.scale)}
     if protocol.degradation == "PIL":
         found["bicubic by Pillow"] = PillowBicubic(protocol.scale)
     if protocol.phase:

@@ -27,6 +27,8 @@ ZOO = {
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",
+    "average": "upreel.models.averaging:Average",
+    "repeat": "upreel.models.averaging:Repeat",
 }
 
 

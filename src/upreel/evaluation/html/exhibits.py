@@ -25,7 +25,7 @@ SHOWN = 3
 
 def write_report(
     report: Report,
-    upscalers: Mapping[str, Upscaler],
+    upscalers: Mapping[str, Model],
     protocol: Protocol,
     data: Path,
     target: Path,
