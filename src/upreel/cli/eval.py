@@ -28,7 +28,9 @@ def evaluate(
     protocol: Annotated[
         str, typer.Option(help="What the scores mean, such as val-bi-y8 or vid4-bi-y.")
     ] = "val-bi-y8",
-    scale: Annotated[int, typer.Option(help="2, 3, 4 or 8.")] = 4,
+    scale: Annotated[
+        int | None, typer.Option(help="2, 3, 4 or 8; the protocol's own without it.")
+    ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -79,7 +81,8 @@ def evaluate(
     if metrics is not None:
         found = found.measuring(name.strip() for name in metrics.split(","))
     upscalers = {
-        label: load(name, scale) for label, name in zip(to_labels(models), models, strict=True)
+        label: load(name, found.scale)
+        for label, name in zip(to_labels(models), models, strict=True)
     }
     report = score(upscalers, found, data, results=Results() if cached else None)
     if html is not None:

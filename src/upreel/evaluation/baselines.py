@@ -10,6 +10,7 @@ from upreel.data.degradations import to_codes
 from upreel.evaluation.pairs import pillow_bicubic
 from upreel.evaluation.protocols import Protocol
 from upreel.models.bicubic import Bicubic
+from upreel.models.motion_average import MotionAverage
 from upreel.models.upscaler import Spec, State, Upscaler, Window
 from upreel.models.weights import load, names
 
@@ -17,11 +18,14 @@ from upreel.models.weights import load, names
 def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
     """Bicubic, the same moved to where the samples lie, and the best linear filter if one ships.
 
-    The second only where a degradation puts samples elsewhere than bicubic expects them. None
-    where frames have to be made between those that are given: no filter does that.
+    The second only where a degradation puts samples elsewhere than bicubic expects them. Where
+    frames have to be made between others of the same size, the neighbours moved along optical
+    flow, with and without masks of what they hide.
     """
     if protocol.rate != 1:
-        return {}
+        if protocol.scale != 1:
+            return {}
+        return {"warp": MotionAverage(), "warp without masks": MotionAverage(masks=False)}
     found: dict[str, Upscaler] = {"bicubic": Bicubic(protocol.scale)}
     if protocol.degradation == "PIL":
         found["bicubic by Pillow"] = PillowBicubic(protocol.scale)

@@ -193,7 +193,8 @@ class Report:
     def parts(self) -> tuple[str, ...]:
         """What is scored apart too: groups of clips, and given and new frames."""
         groups = dict.fromkeys(clip.group for clip in self.rows[0].clips if clip.group)
-        return (*groups, *(_MADE if self.rate == 2 else ()))
+        given = any(frame % 2 == 0 for frame in self.rows[0].clips[0].frames)
+        return (*groups, *(_MADE if self.rate == 2 and given else ()))
 
     @property
     def leader(self) -> Row:
@@ -257,7 +258,8 @@ class Report:
     def _means(self, metrics: Sequence[str]) -> Table:
         table = Table(box=box.SIMPLE)
         table.add_column(self.title, no_wrap=True)
-        gains = [over for over in ("bicubic", "linear") if over in {row.name for row in self.rows}]
+        names = {row.name for row in self.rows}
+        gains = [over for over in ("bicubic", "linear", "average", "warp") if over in names]
         headers = [UNITS.get(metric, metric) for metric in metrics]
         for header in (*headers, *(f"over {over}" for over in gains), "ms"):
             table.add_column(header, justify="right")

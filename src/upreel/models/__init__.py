@@ -27,6 +27,7 @@ ZOO = {
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",
+    "warp": "upreel.models.motion_average:MotionAverage",
 }
 
 
