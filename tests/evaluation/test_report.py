@@ -49,6 +49,8 @@ def test_given_and_new_frames_are_scored_apart() -> None:
     with (console := Console(width=80)).capture() as capture:
         console.print(report.to_table())
     assert "45.00" in capture.get()
+    only_new = ClipScore("a", (1, 3), {"psnr": (20.0, 30.0)})
+    assert Report("val-tsr-y8", 1, "how", (Row("it", (only_new,)),), rate=2).parts == ()
     assert "new" in render(report)
 
 

@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 from torch import Tensor, nn
 
 from upreel.data.clips import Clip, find_clips, is_indexed
 from upreel.errors import UsageError
 from upreel.evaluation.baselines import find_baselines
-from upreel.evaluation.colors import from_seen, to_scored, to_seen
+from upreel.evaluation.colors import Colored, from_seen, to_scored, to_seen
 from upreel.evaluation.memory import read_growth, reset_peak
 from upreel.evaluation.pairs import Pair, read_pair
 from upreel.evaluation.protocols import ANY, Protocol
@@ -25,6 +26,7 @@ from upreel.evaluation.uniform import uniform_ssim
 from upreel.inference.loop import enlarge
 from upreel.inference.stages import Stages
 from upreel.metrics import Mean, Metric, Motion, Seen, make_metrics
+from upreel.models.interpolator import Interpolator
 from upreel.models.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
@@ -237,16 +239,18 @@ def _score(
 
 def run(model: Model, low: Sequence[Tensor], phase: float, stages: Stages) -> Iterator[Tensor]:
     """Enlarge frames as users do, in the colours that `low` has."""
-    frames = iter(low)
+    frames, channels = iter(low), len(low[0])
     for upscaler in as_relay(model).stages:
-        frames = _run(upscaler, frames, phase, stages)
+        spec = upscaler.spec
+        if channels == 3 and (spec.scale, spec.rate, spec.color) == (1, 2, "luma"):
+            upscaler = Colored(cast(Interpolator, upscaler))
+        frames = _run(upscaler, frames, phase if spec.scale > 1 else 0.0, stages)
     return frames
 
 
 def _run(
     upscaler: Upscaler, low: Iterator[Tensor], phase: float, stages: Stages
 ) -> Iterator[Tensor]:
-    upscaler = in_color(upscaler, len(low[0]))
     color = upscaler.spec.color
     seen = ((frame, to_seen(frame, color)) for frame in low)
     for frame, high in enlarge(upscaler, seen, stages=stages):

@@ -29,6 +29,7 @@ ZOO = {
     "linear": "upreel.models.linear:Linear",
     "average": "upreel.models.averaging:Average",
     "repeat": "upreel.models.averaging:Repeat",
+    "warp": "upreel.models.motion_average:MotionAverage",
 }
 
 

@@ -22,6 +22,7 @@ from upreel.models import ZOO, upscaler_class
 from upreel.models.averaging import Average, Repeat
 from upreel.models.bicubic import Bicubic, Lanczos
 from upreel.models.foreign import SUFFIXES, read_foreign
+from upreel.models.motion_average import MotionAverage
 from upreel.models.upscaler import Upscaler
 
 MANIFEST = "manifest.json"
@@ -29,7 +30,11 @@ _HEADER_KEY = "upreel"
 
 FILTERS: dict[str, type[Bicubic] | type[Lanczos]] = {"bicubic": Bicubic, "lanczos": Lanczos}
 """Models that need no weights, for any scale."""
-BETWEEN: dict[str, type[Average] | type[Repeat]] = {"average": Average, "repeat": Repeat}
+BETWEEN: dict[str, type[Average] | type[Repeat] | type[MotionAverage]] = {
+    "average": Average,
+    "repeat": Repeat,
+    "warp": MotionAverage,
+}
 """Those that make no frame larger, but new ones between them."""
 
 Argument = int | float | str | bool
