@@ -15,8 +15,8 @@ def evaluate(
         list[str],
         typer.Option(
             "--model",
-            help="A name from 'upreel models', or a file of weights; repeatable. With a plus between "
-            "them, one after the other: average+swift:clean.",
+            help="A name from 'upreel models', or a file of weights; repeatable. Two with a plus "
+            "between them work one after the other: average+swift:clean.",
         ),
     ],
     data: Annotated[

@@ -18,14 +18,11 @@ from upreel.models.weights import load, names
 
 
 def find_baselines(protocol: Protocol) -> dict[str, Model]:
-    """What any network has to beat, by the names of their rows.
-
-    Bicubic, the same moved to where the samples lie, and the best linear filter if one ships. The
-    second only where a degradation puts samples elsewhere than bicubic expects them.
+    """What a network has to beat, by the names of their rows: filters.
 
     Where frames have to be made between others, these follow the mean of both neighbours, and
-    bicubic the frame before held too. Between frames of full size, there is the mean alone, and the
-    one along optical flow, with and without masks of what neighbours hide.
+    bicubic also the frame before, held. Where only that has to be done, there is the mean alone,
+    and the one along optical flow, with and without masks of what neighbours hide.
     """
     if protocol.scale == 1:
         return {
@@ -33,7 +30,7 @@ def find_baselines(protocol: Protocol) -> dict[str, Model]:
             "warp": MotionAverage(),
             "warp without masks": MotionAverage(masks=False),
         }
-    filters = _find_filters(protocol)
+    filters = find_filters(protocol)
     if protocol.rate == 1:
         return {**filters}
     return {
@@ -42,7 +39,11 @@ def find_baselines(protocol: Protocol) -> dict[str, Model]:
     }
 
 
-def _find_filters(protocol: Protocol) -> dict[str, Upscaler]:
+def find_filters(protocol: Protocol) -> dict[str, Upscaler]:
+    """Bicubic, the same moved to where the samples lie, and the best linear filter if one ships.
+
+    The second only where a degradation puts samples elsewhere than bicubic expects them.
+    """
     found: dict[str, Upscaler] = {"bicubic": Bicubic(protocol.scale)}
     if protocol.degradation == "PIL":
         found["bicubic by Pillow"] = PillowBicubic(protocol.scale)

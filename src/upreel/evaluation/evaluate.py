@@ -240,10 +240,10 @@ def _score(
 def run(model: Model, low: Sequence[Tensor], phase: float, stages: Stages) -> Iterator[Tensor]:
     """Enlarge frames as users do, in the colours that `low` has."""
     frames, channels = iter(low), len(low[0])
-    for upscaler in as_relay(model).stages:
-        spec = upscaler.spec
-        if channels == 3 and (spec.scale, spec.rate, spec.color) == (1, 2, "luma"):
-            upscaler = Colored(cast(Interpolator, upscaler))
+    for stage in as_relay(model).stages:
+        spec = stage.spec
+        between = (spec.scale, spec.rate, spec.color) == (1, 2, "luma")
+        upscaler = Colored(cast(Interpolator, stage)) if between and channels == 3 else stage
         frames = _run(upscaler, frames, phase if spec.scale > 1 else 0.0, stages)
     return frames
 

@@ -183,7 +183,7 @@ def _see(recipe: Recipe, run: Run, batch: Batch) -> tuple[Seen, Exhibit | None]:
             output = enlarge_clips(network, batch, checkpointing=recipe.checkpointing)
     spec = cast(Upscaler, network).spec
     made = compared(spec, batch, output.shape[1])
-    whole = output.shape[1] == batch.low.shape[1]
+    whole = output.shape[1] == batch.high.shape[1]
     weight = torch.ones(output.shape[1])
     if spec.recurrent and not spec.future:  # others know what follows the first frame
         weight[0] = _FIRST_FRAME
