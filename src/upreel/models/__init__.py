@@ -26,6 +26,7 @@ ZOO = {
     "edvr": "upreel.models.edvr:EDVR",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
+    "tpsr": "upreel.models.tpsr:TPSR",
     "linear": "upreel.models.linear:Linear",
     "average": "upreel.models.averaging:Average",
     "repeat": "upreel.models.averaging:Repeat",
