@@ -16,6 +16,7 @@ from upreel.models.dflow import DFlow
 from upreel.models.edvr import EDVR
 from upreel.models.foreign import read_foreign
 from upreel.models.iconvsr import IconVSR
+from upreel.models.msitf import MSITF
 from upreel.models.rbpn import RBPN
 from upreel.models.ristn import RISTN
 from upreel.models.srresnet import SRResNet
@@ -70,6 +71,7 @@ def test_what_stands_around_the_weights_is_left_out(how: str, zipped: bool, tmp_
         BasicVSRPlusPlus(features=8, blocks=1),
         IconVSR(features=16, blocks=1),
         EDVR(variant="tiny"),
+        MSITF(variant="tiny"),
         DFlow(),
         RISTN(),
     ],

@@ -24,6 +24,7 @@ ZOO = {
     "basicvsrpp": "upreel.models.basicvsrpp:BasicVSRPlusPlus",
     "iconvsr": "upreel.models.iconvsr:IconVSR",
     "edvr": "upreel.models.edvr:EDVR",
+    "msitf": "upreel.models.msitf:MSITF",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "tpsr": "upreel.models.tpsr:TPSR",
