@@ -27,6 +27,7 @@ ZOO = {
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",
+    "glide": "upreel.models.glide:Glide",
     "warp": "upreel.models.motion_average:MotionAverage",
 }
 
