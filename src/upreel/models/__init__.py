@@ -28,6 +28,8 @@ ZOO = {
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",
     "glide": "upreel.models.glide:Glide",
+    "average": "upreel.models.averaging:Average",
+    "repeat": "upreel.models.averaging:Repeat",
     "warp": "upreel.models.motion_average:MotionAverage",
 }
 
