@@ -29,6 +29,7 @@ ZOO = {
     "lanczos": "upreel.models.bicubic:Lanczos",
     "tpsr": "upreel.models.tpsr:TPSR",
     "linear": "upreel.models.linear:Linear",
+    "glide": "upreel.models.glide:Glide",
     "average": "upreel.models.averaging:Average",
     "repeat": "upreel.models.averaging:Repeat",
     "warp": "upreel.models.motion_average:MotionAverage",
