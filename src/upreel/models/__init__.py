@@ -27,6 +27,9 @@ ZOO = {
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
     "linear": "upreel.models.linear:Linear",
+    "glide": "upreel.models.glide:Glide",
+    "average": "upreel.models.averaging:Average",
+    "repeat": "upreel.models.averaging:Repeat",
     "warp": "upreel.models.motion_average:MotionAverage",
 }
 

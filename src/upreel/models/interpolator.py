@@ -63,7 +63,7 @@ def double(interpolator: Interpolator, window: Window) -> Tensor:
     return torch.cat((middle, new[:, None]), 1)
 
 
-def flow_at(flow: Tensor, flow_back: Tensor, instant: float) -> Tensor:
+def flow_at(flow: Tensor, flow_back: Tensor, instant: Tensor | float) -> Tensor:
     """Flow from a frame between two to both, if motion is steady, from that between the two.
 
     Source: Jiang et al. 2018, "Super SloMo", equation 4. It takes flow at the same place instead
@@ -72,7 +72,7 @@ def flow_at(flow: Tensor, flow_back: Tensor, instant: float) -> Tensor:
     Args:
         flow: `(B, 2, H, W)`, from the frame before to the one after.
         flow_back: the same from the frame after to the one before.
-        instant: 0 is the frame before, 1 the one after.
+        instant: 0 is the frame before, 1 the one after; one for all, or `(B, 1, 1, 1)`.
 
     Returns:
         `(B, 2, 2, H, W)`: to the frame before, to the one after.

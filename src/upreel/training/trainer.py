@@ -183,7 +183,7 @@ def _see(recipe: Recipe, run: Run, batch: Batch) -> tuple[Seen, Exhibit | None]:
             output = enlarge_clips(network, batch, checkpointing=recipe.checkpointing)
     spec = cast(Upscaler, network).spec
     made = compared(spec, batch, output.shape[1])
-    whole = output.shape[1] == batch.low.shape[1]
+    whole = output.shape[1] == batch.high.shape[1]
     weight = torch.ones(output.shape[1])
     if spec.recurrent and not spec.future:  # others know what follows the first frame
         weight[0] = _FIRST_FRAME
@@ -254,6 +254,7 @@ def _finish(
             log({"step": run.step, **means})
         _draw(network, run, protocol, held_out)
         path = export(recipe, run.average, clips, run.out, scores={recipe.protocol: means})
-        gain = report.gain(report[recipe.name], "bicubic")
-        progress(f"{recipe.protocol}: {json.dumps(means)}, {gain:+.2f} dB over bicubic")
+        over = report.baselines[0]
+        gain = report.gain(report[recipe.name], over)
+        progress(f"{recipe.protocol}: {json.dumps(means)}, {gain:+.2f} dB over {over}")
     return path
