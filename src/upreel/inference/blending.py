@@ -67,7 +67,9 @@ class Blender:
             made.append(self._moved(*(side[index] for side in sides), between, kept, chroma=chroma))
         if self._coding.layout.family == "rgb":
             inside = self._inside
-            rgb = ycbcr_to_rgb(torch.stack(made[:3]), inside.matrix, inside.range, inside.layout.bits)
+            rgb = ycbcr_to_rgb(
+                torch.stack(made[:3]), inside.matrix, inside.range, inside.layout.bits
+            )
             made[:3] = list(rgb)
         bits = self._coding.layout.bits
         planes: list[Plane] = [to_codes(plane, bits) for plane in made]
@@ -78,7 +80,9 @@ class Blender:
         planes = [to_float(plane, self._coding.top) for plane in frame.planes]
         if self._coding.layout.family == "rgb":
             inside = self._inside
-            ycbcr = rgb_to_ycbcr(torch.stack(planes[:3]), inside.matrix, inside.range, inside.layout.bits)
+            ycbcr = rgb_to_ycbcr(
+                torch.stack(planes[:3]), inside.matrix, inside.range, inside.layout.bits
+            )
             planes[:3] = list(ycbcr)
         return planes
 

@@ -7,7 +7,7 @@ repeated there, and a `Tally` says how often.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -29,7 +29,7 @@ from upreel.video.repeats import is_repeat
 Reason = Literal["scene cut", "same picture", "motion out of reach", "last frame", "nearest"]
 """Why a frame is repeated; `nearest`: the network makes none at that instant."""
 
-HALF = Fraction(1, 2)
+HALF, QUARTER = Fraction(1, 2), Fraction(1, 4)
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Tally:
 
     Attributes:
         given: frames of the source, at their own instants.
-        made: new frames.
+        made: new frames, each shown where it was made for.
         partly: those of `made` in which regions are repeated, because motion is out of reach.
         repeated: frames that show a neighbour once more.
     """
@@ -107,27 +107,14 @@ def interpolate(
                 yield clock.dated(picture, instant)
 
 
-def double(
-    pairs: Iterable[tuple[Frame, Frame]], rate: FrameRate, *, tally: Tally
-) -> Iterator[tuple[Frame, Frame]]:
-    """Date the frames of a network that makes one half-way to the next by itself.
-
-    Other instants show the nearest of them.
+def steps(frames: Iterable[Frame], rate: FrameRate, *, repeats: bool = True) -> Iterator[Step]:
+    """Lay out a stream of frames in time; one frame is held back.
 
     Args:
-        pairs: two for each frame of the source, in order: that frame, with what the network made
-            of it, and then with what it made half-way to the next.
+        frames: scene cuts marked.
         rate: which instants.
-        tally: where frames are counted.
+        repeats: whether to look for frames that show one picture.
     """
-    halves: deque[tuple[Frame, Frame]] = deque()
-
-    def at_their_instants() -> Iterator[Frame]:
-        for each in pairs:
-            if len(whole) == len(halves):
-                whole.append(each[1])
-            else:
-                pass
     held: Frame | None = None
     origin = begin = lasts = Fraction(0)
     first = True
@@ -139,7 +126,7 @@ def double(
             lasts = instant - begin
             due = instants(begin, instant, rate, origin=origin, tick=held.time_base)
             new = any(each.phase for each in due)
-            reason = _reason(held, frame) if new else None
+            reason = _reason(held, frame, repeats=repeats) if new else None
             yield Step(held, frame, due, reason, first)
             first = reason is not None or not new
         held, begin = frame, instant
@@ -149,11 +136,11 @@ def double(
         yield Step(held, None, due, "last frame", first)
 
 
-def _reason(frame: Frame, after: Frame) -> Reason | None:
+def _reason(frame: Frame, after: Frame, *, repeats: bool) -> Reason | None:
     """Why nothing is made between two frames, if so."""
     if after.cut:
         return "scene cut"
-    return "same picture" if is_repeat(frame, after) else None
+    return "same picture" if repeats and is_repeat(frame, after) else None
 
 
 def nearest(step: Step, instant: Instant) -> Frame:
@@ -196,6 +183,47 @@ def _on_cpu(between: Between) -> Between:
         part.cpu() for part in (between.frame, between.flow, between.weight, between.doubt)
     )
     return Between(frame, flow, weight, doubt)
+
+
+def choose(
+    pairs: Iterable[tuple[Frame, Frame]], rate: FrameRate, *, tally: Tally
+) -> Generator[tuple[Frame, Frame], None, None]:
+    """Date the frames of a network that makes those half-way to the next by itself.
+
+    At any other instant the nearest of them is shown.
+
+    Args:
+        pairs: two for each frame of the source, in order: that frame, with what the network made
+            of it, and again with what it made half-way to the next one.
+        rate: which instants.
+        tally: where frames are counted.
+
+    Yields:
+        A frame of the source, and what is shown.
+    """
+    halves: deque[tuple[Frame, Frame]] = deque()
+
+    def wholes() -> Iterator[Frame]:
+        both = iter(pairs)
+        for (source, whole), (_, half) in zip(both, both, strict=True):
+            halves.append((source, replace(half, cut=False, captions=None)))
+            yield whole
+
+    clock = Clock(rate)
+    for step in steps(wholes(), rate, repeats=False):
+        source, half = halves.popleft()
+        clock.begin(step.frame)
+        for instant in step.due:
+            picture = nearest(step, instant)
+            if QUARTER < instant.phase <= 3 * QUARTER:
+                picture = half
+            if not instant.phase:
+                tally.given += 1
+            elif step.reason is None and instant.phase == HALF:
+                tally.made += 1
+            else:
+                tally.repeated[step.reason or "nearest"] += 1
+            yield source, clock.dated(picture, instant)
 
 
 class Clock:
