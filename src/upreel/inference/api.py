@@ -8,10 +8,9 @@ from pathlib import Path
 
 from upreel.core.instants import FrameRate
 from upreel.inference import pipeline
-from upreel.inference.pipeline import DEFAULT_MODEL, Options, Progress, Result
+from upreel.inference.pipeline import DEFAULT_MODEL, Flow, Options, Progress, Result
 from upreel.inference.precision import Precision
 from upreel.inference.retiming import DEFAULT_INTERPOLATOR
-from upreel.ops.flow import FlowProvider
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
@@ -30,7 +29,8 @@ def upscale(
     end: Fraction | None = None,
     device: str = "auto",
     precision: Precision = "auto",
-    flow: FlowProvider | None = None,
+    flow: Flow | None = None,
+    flow_weights: Path | None = None,
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     audio: bool = True,
@@ -61,6 +61,7 @@ def upscale(
         device=device,
         precision=precision,
         flow=flow,
+        flow_weights=flow_weights,
         tile=tile,
         deinterlace=deinterlace,
         audio=audio,
@@ -85,7 +86,8 @@ def stream(
     end: Fraction | None = None,
     device: str = "auto",
     precision: Precision = "auto",
-    flow: FlowProvider | None = None,
+    flow: Flow | None = None,
+    flow_weights: Path | None = None,
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
@@ -110,6 +112,7 @@ def stream(
         device=device,
         precision=precision,
         flow=flow,
+        flow_weights=flow_weights,
         tile=tile,
         deinterlace=deinterlace,
         keep_going=keep_going,

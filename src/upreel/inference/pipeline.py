@@ -9,6 +9,7 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import torch
 
@@ -30,6 +31,7 @@ from upreel.inference.retiming import (
     plan_retiming,
 )
 from upreel.inference.stages import Stage, Stages
+from upreel.models.learned_flow import WithLearnedFlow, read_spynet
 from upreel.models.same import Same
 from upreel.models.upscaler import Upscaler, WithFlow
 from upreel.models.weights import load, scales_of
@@ -49,6 +51,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "swift:real"
 
+Flow = FlowProvider | Literal["spynet"]
+"""What finds optical flow: a solver, or a network that a user has the weights of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -65,6 +70,8 @@ class Options:
         device: a device of torch, or `auto`.
         precision: what the network computes in.
         flow: what finds the optical flow of a network that uses it; its own choice without it.
+        flow_weights: the file for `spynet`: its own weights, or those of a network that has it
+            inside.
         tile: side of the tiles that a frame is cut into, in input pixels; without it, whole frames,
             or tiles for networks that need them.
         deinterlace: `auto` deinterlaces what the file says is interlaced.
@@ -87,7 +94,8 @@ class Options:
     end: Fraction | None = None
     device: str = "auto"
     precision: Precision = "auto"
-    flow: FlowProvider | None = None
+    flow: Flow | None = None
+    flow_weights: Path | None = None
     tile: int | None = None
     deinterlace: Deinterlace = "auto"
     audio: bool = True
@@ -319,13 +327,7 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
         if dtype != torch.float32:
             in_fp32 = lambda: make(torch.float32)  # noqa: E731
     upscaler = Guarded(upscaler, tile=options.tile or upscaler.spec.tile, in_fp32=in_fp32)
-    if options.flow:
-        if "flow" not in upscaler.spec.inputs:
-            raise UsageError(
-                f"expected a network that uses optical flow for --flow, found {options.model}; "
-                "leave --flow out"
-            )
-        upscaler = WithFlow(upscaler, options.flow)
+    upscaler = _with_flow(upscaler, options, device)
     retiming = plan_retiming(
         reader,
         upscaler.spec,
@@ -336,6 +338,27 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
         dtype=dtype,
     )
     return _Job(geometry, upscaler, device, retiming)
+
+
+def _with_flow(upscaler: Upscaler, options: Options, device: torch.device) -> Upscaler:
+    """The upscaler with the optical flow that the options ask for."""
+    if options.flow_weights and options.flow != "spynet":
+        raise UsageError("expected --flow spynet beside --flow-weights; add it")
+    if not options.flow:
+        return upscaler
+    if "flow" not in upscaler.spec.inputs:
+        raise UsageError(
+            f"expected a network that uses optical flow for --flow, found {options.model}; "
+            "leave --flow out"
+        )
+    if options.flow != "spynet":
+        return WithFlow(upscaler, options.flow)
+    if options.flow_weights is None:
+        raise UsageError(
+            "expected a file with the weights of SPyNet, which do not ship: name one of BasicSR "
+            "or mmagic, of SPyNet or of BasicVSR, with --flow-weights FILE"
+        )
+    return WithLearnedFlow(upscaler, read_spynet(options.flow_weights).to(device))
 
 
 def _enlarged(
