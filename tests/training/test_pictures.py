@@ -32,8 +32,8 @@ def test_low_frame_result_and_truth_stand_side_by_side(tmp_path: Path, name: str
 def test_a_frame_that_was_left_out_is_shown(tmp_path: Path) -> None:
     write_clips(tmp_path, {"a": draw_clip(1, 6, (64, 64))})
     protocol = find_protocol("stvsr-vid4")
-    averaging = find_baselines(protocol)["averaging"]
-    picture = draw_pictures(averaging, protocol, find_clips(tmp_path))
+    average = find_baselines(protocol)["average+bicubic"]
+    picture = draw_pictures(average, protocol, find_clips(tmp_path))
     result, truth = (picture[:, 64 * i : 64 * i + 64, 0].astype(int) for i in (1, 2))
     clip = draw_clip(1, 6, (64, 64)).astype(int)
     assert np.abs(truth - clip[3]).max() <= 2

@@ -17,8 +17,8 @@ from upreel.evaluation.colors import to_seen
 from upreel.evaluation.evaluate import run
 from upreel.evaluation.pairs import read_pair
 from upreel.evaluation.protocols import Protocol
+from upreel.evaluation.relay import Model
 from upreel.inference.stages import Stages
-from upreel.models.upscaler import Upscaler
 
 Rgb = NDArray[np.uint8]
 
@@ -28,7 +28,7 @@ _SIDE = 48
 """Of the part of a low frame that is shown, pixels."""
 
 
-def draw_pictures(upscaler: Upscaler, protocol: Protocol, clips: Sequence[Clip]) -> Rgb:
+def draw_pictures(upscaler: Model, protocol: Protocol, clips: Sequence[Clip]) -> Rgb:
     """Draw a row for each of the first clips: the low frame, the result, the truth.
 
     Each shows the middle of the fifth frame, or of the last one of a shorter clip; where every
@@ -66,7 +66,7 @@ def write_picture(rgb: Rgb, path: Path) -> None:
         pending.commit()
 
 
-def _row(upscaler: Upscaler, protocol: Protocol, clip: Clip) -> Rgb:
+def _row(upscaler: Model, protocol: Protocol, clip: Clip) -> Rgb:
     pair = read_pair(clip, protocol)
     scale, rate = protocol.scale, protocol.rate
     number = max((len(pair.high) - 1) // rate * rate - (rate - 1), 0)

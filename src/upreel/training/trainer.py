@@ -264,7 +264,7 @@ def _finish(
             log({"step": run.step, **means})
         _draw(network, run, protocol, held_out)
         path = export(recipe, run.average, clips, run.out, scores={recipe.protocol: means})
-        over = report.rows[0].name
+        over = report.baselines[0]
         gain = report.gain(report[recipe.name], over)
         progress(f"{recipe.protocol}: {json.dumps(means)}, {gain:+.2f} dB over {over}")
     return path
