@@ -30,7 +30,7 @@ def main(out: Path) -> None:
     for seed, source, base in product(SEEDS, get_args(AlignSource), get_args(Base)):
         report = learn(source, base, seed, out / f"{source}-{base}-{seed}")
         if (seed, source, base) == (SEEDS[0], "first", "trilinear"):
-            print(f"averaging: {describe(report, 'averaging')}")
+            print(f"{report.baselines[-1]}: {describe(report, report.baselines[-1])}")
         print(f"{source}, {base}, seed {seed}: {describe(report, 'msitf')}", flush=True)
 
 
@@ -46,7 +46,7 @@ def learn(source: str, base: str, seed: int, out: Path) -> Report:
 def describe(report: Report, name: str) -> str:
     """The scores of a row."""
     row = report[name]
-    given, new = row.mean("psnr", "given"), row.mean("psnr", "new")
+    given, new = (row.mean("psnr", frames=kind) for kind in report.kinds)
     return f"{row.psnr:.2f} dB; {given:.2f} of given frames, {new:.2f} of new ones"
 
 
