@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.golden_case import Case
 from upreel.errors import WeightsError
 from upreel.models.basicvsr import BasicVSR
 from upreel.models.basicvsrpp import BasicVSRPlusPlus
@@ -58,6 +59,19 @@ def test_what_stands_around_the_weights_is_left_out(how: str, zipped: bool, tmp_
     assert isinstance(loaded, RBPN)
     for key, value in network.state_dict().items():
         assert torch.equal(loaded.state_dict()[key], value)
+
+
+def test_the_142_published_names_with_and_without_module(tmp_path: Path) -> None:
+    """RBPN's files have it before each name, those of iSeeBetter have not."""
+    published = Case.read("rbpn_x4_full").state
+    assert len(published) == 142
+    for prefix in ("", "module."):
+        path = tmp_path / "netG_epoch_4_1.pth"
+        torch.save({prefix + key: value for key, value in published.items()}, path)
+        name, arguments, tensors = read_foreign(path)
+        assert (name, arguments["scale"], arguments["frames"]) == ("rbpn", 4, 7)
+        assert tensors.keys() == published.keys()
+        assert all(torch.equal(tensors[key], value) for key, value in published.items())
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from upreel.errors import UsageError
 _TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-Flow = Literal["dis", "farneback", "variational", "zeros"]
+Flow = Literal["dis", "farneback", "variational", "zeros", "spynet"]
 
 
 def upscale(
@@ -74,6 +74,12 @@ def upscale(
             show_default="what it was trained with",
         ),
     ] = None,
+    flow_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="For --flow spynet: its .pth file, or that of a BasicVSR."
+        ),
+    ] = None,
     tile: Annotated[
         int | None,
         typer.Option(help="Cut frames into tiles of this many pixels, to save memory.", min=16),
@@ -126,6 +132,7 @@ def upscale(
         device=device,
         precision=precision,
         flow=flow,
+        flow_weights=flow_weights,
         tile=tile,
         deinterlace=deinterlace,
         audio=audio,

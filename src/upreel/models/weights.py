@@ -256,9 +256,15 @@ def build(
         raise WeightsError(
             f"{path} does not fit the network {provenance.network}: {str(error).splitlines()[-1]}"
         ) from error
+    prepare(network, device=device, dtype=dtype)
+    return cast(Upscaler, network)
+
+
+def prepare(network: nn.Module, *, device: torch.device | None, dtype: torch.dtype) -> None:
+    """Bring a network where and into what it computes, for use and not for training."""
     network.to(device=device, dtype=dtype)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return cast(Upscaler, network.eval().requires_grad_(False))
+    network.eval().requires_grad_(False)
 
 
 def is_file(model: str) -> bool:
