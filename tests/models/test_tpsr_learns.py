@@ -19,7 +19,7 @@ STEPS = 600
 
 def draw_lines(frames: int, motion: tuple[float, float], random: torch.Generator) -> Tensor:
     """Blurred lines that move by `motion` (x, y) a frame, in pixels, exactly: `(T, 3, H, W)`."""
-    y, x = torch.meshgrid(torch.arange(SIDE) - SIDE / 2, torch.arange(SIDE) - SIDE / 2)
+    y, x = torch.meshgrid(*[torch.arange(SIDE) - SIDE / 2] * 2, indexing="ij")
     times = torch.arange(frames) - frames / 2
     clip = torch.full((frames, 3, SIDE, SIDE), 0.5)
     for _ in range(10):
@@ -58,7 +58,7 @@ def train() -> TPSR:
         low, high = (torch.stack(side) for side in zip(*pairs, strict=True))
         optimizer.zero_grad()
         made = network(low)
-        charbonnier(made, high, torch.full((made.shape[1],), 1 / made.shape[1])).backward()
+        charbonnier(made, high, torch.full((made.shape[1],), 1 / made.shape[1])).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
         optimizer.step()
         schedule.step()
