@@ -10,6 +10,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor, nn
 
+from upreel.core.heap import keep_freed_memory
 from upreel.evaluation.measure import peak_memory
 from upreel.evaluation.networks import Cost
 from upreel.inference.precision import choose_device, choose_precision
@@ -18,7 +19,6 @@ from upreel.models.pixels import PLANES
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Spec, State, Upscaler, Window
 from upreel.models.weights import prepare
-
 
 _SMALL = (32, 32)
 
@@ -118,6 +118,7 @@ def make_state(network: Upscaler, size: tuple[int, int], device: torch.device) -
 
 def main() -> None:
     """Measure what the request in the first argument asks for, and write it as JSON."""
+    keep_freed_memory()
     name, (width, height) = json.loads(sys.argv[1])
     sys.stdout.write(json.dumps(asdict(measure(name, (width, height)))) + "\n")
 

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from upreel.models.basicvsr import (
     SLOPE,
+    TILE,
     Tail,
     Trunk,
     Variant,
@@ -146,6 +147,8 @@ class BasicVSRPlusPlus(Tail):
             step=self.chunk,
             state={way: StateSpec(2 * self.features) for way in _WAYS if "forward" in way},
             exact=False,
+            windowed=60.0,
+            tile=TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:

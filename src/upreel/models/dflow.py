@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upreel.models.basicvsr import Tail
+from upreel.models.basicvsr import TILE, Tail
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.warp import warp
 
@@ -230,6 +230,8 @@ class DFlow(Tail):
             step=self.chunk,
             state={"features": StateSpec(self.channels), "flow": StateSpec(2)},
             exact=False,
+            windowed=60.0,
+            tile=TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:

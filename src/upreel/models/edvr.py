@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upreel.models.basicvsr import SLOPE, ResidualBlock, Tail, check_scale
+from upreel.models.basicvsr import SLOPE, TILE, ResidualBlock, Tail, check_scale
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.deform import deform_conv2d
 
@@ -248,6 +248,7 @@ class EDVR(FusedFeatures, Tail):
             },
             multiple=MULTIPLE,
             exact=False,
+            tile=TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:

@@ -57,6 +57,8 @@ class Spec:
         halo: how far, in input pixels, one step looks around a pixel (motion comes on top);
             `None` where there is no bound, or one so far away that what lies there hardly counts.
         exact: whether tiles that overlap by `halo` give the same values as the whole frame.
+        windowed: PSNR in dB, at least, of a clip that is enlarged in windows against the same clip
+            as one window, for networks that want to see all of it; `None` for the others.
         tile: side of the tiles that larger frames have to be cut into to fit into memory, in input
             pixels; `None` where whole frames do.
     """
@@ -74,6 +76,7 @@ class Spec:
     multiple: int = 1
     halo: int | None = None
     exact: bool = True
+    windowed: float | None = None
     tile: int | None = None
 
     @property
