@@ -25,7 +25,7 @@ from upreel.models.whole_module import read_whole_module
 
 Variant = Literal["paper", "tiny"]
 
-_TILE = 320
+_TILE = 160  # 256 with what tiles overlap by: 3.3 GB for a window in float32
 _AHEAD = 2  # frames after those that a window keeps
 _STRIP = 4096  # pixels of a frame whose features are brought to four times their size at once
 _AUTHORS_MODULES = frozenset({"VSRRINc", "RRIN", "RDBCLSTM", "model_utils"})

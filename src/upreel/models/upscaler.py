@@ -57,8 +57,9 @@ class Spec:
         halo: how far, in input pixels, one step looks around a pixel (motion comes on top);
             `None` where there is no bound, or one so far away that what lies there hardly counts.
         exact: whether tiles that overlap by `halo` give the same values as the whole frame.
-        windowed: PSNR in dB, at least, of a clip that is enlarged in windows against the same clip
-            as one window, for networks that want to see all of it; `None` for the others.
+        windowed: for networks that want to see the whole clip: PSNR in dB, at least, of each frame
+            that was made in windows against the same frame made of the whole clip; `None` for the
+            others, which see all that they want.
         tile: side of the tiles that larger frames have to be cut into to fit into memory, in input
             pixels; `None` where whole frames do.
     """
