@@ -34,8 +34,8 @@ SLOPE = 0.1
 """Of the leaky rectifiers of this family."""
 
 TILE = 320
-"""Side of the tiles of this family, in pixels of a frame. The tensors of a window are at most 2.2 GB
-then (BasicVSR; DFlow 2.5, EDVR 1.8) in float32, and frames of 320x180 stay whole."""
+"""Side of the tiles of this family, in pixels of a frame: the tensors of a window take 2.2 GB at
+most (DFlow 2.5, EDVR 1.8) in float32. Frames of 320x180 stay whole."""
 
 _STRIP = 2**16  # pixels of a frame whose large features are held at a time
 _REACH = 2  # of the last layers, in pixels of the frame
