@@ -6,9 +6,11 @@ from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 
+from upreel.core.instants import FrameRate
 from upreel.inference import pipeline
 from upreel.inference.pipeline import DEFAULT_MODEL, Flow, Options, Progress, Result
 from upreel.inference.precision import Precision
+from upreel.inference.retiming import DEFAULT_INTERPOLATOR
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
@@ -35,6 +37,9 @@ def upscale(
     overwrite: bool = False,
     keep_going: bool = False,
     preview: Path | None = None,
+    fps: FrameRate | None = None,
+    slowmo: int | None = None,
+    interpolator: str = DEFAULT_INTERPOLATOR,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Enlarge a video, image, or folder of images, and carry over all that belongs to it.
@@ -63,6 +68,9 @@ def upscale(
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        fps=fps,
+        slowmo=slowmo,
+        interpolator=interpolator,
     )
     return pipeline.upscale(source, target, options, progress=progress)
 
@@ -83,6 +91,9 @@ def stream(
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
+    fps: FrameRate | None = None,
+    slowmo: int | None = None,
+    interpolator: str = DEFAULT_INTERPOLATOR,
 ) -> Generator[Frame, None, None]:
     """Enlarge a video and hand out its frames, in order, in the pixel layout of the source.
 
@@ -105,5 +116,8 @@ def stream(
         tile=tile,
         deinterlace=deinterlace,
         keep_going=keep_going,
+        fps=fps,
+        slowmo=slowmo,
+        interpolator=interpolator,
     )
     return pipeline.stream(source, options)

@@ -14,16 +14,25 @@ from typing import Literal
 import torch
 
 from upreel.core.background import prefetch
+from upreel.core.instants import FrameRate
 from upreel.errors import DamagedError, MediaError, UsageError
 from upreel.inference.cores import encoder_threads, one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
+from upreel.inference.interpolation import Tally
 from upreel.inference.loop import enlarge
 from upreel.inference.planes import PlaneConverter
 from upreel.inference.precision import Precision, choose_device, choose_precision
 from upreel.inference.preview import Preview
+from upreel.inference.retiming import (
+    DEFAULT_INTERPOLATOR,
+    Retiming,
+    makes_frames,
+    plan_retiming,
+)
 from upreel.inference.stages import Stage, Stages
 from upreel.models.learned_flow import WithLearnedFlow, read_spynet
+from upreel.models.same import Same
 from upreel.models.upscaler import Upscaler, WithFlow
 from upreel.models.weights import load, scales_of
 from upreel.ops.flow import FlowProvider
@@ -70,6 +79,10 @@ class Options:
         overwrite: whether an existing result is replaced.
         keep_going: whether the result of a damaged input gets the final name.
         preview: where to draw a picture of one frame before and after.
+        fps: frames in a second, or a multiple of them; frames keep their size where none of
+            `scale`, `size` and `height` is given.
+        slowmo: how many times slower the result is played, with as many frames more.
+        interpolator: what makes new frames: a shipped name, or a file of weights.
     """
 
     scale: int | None = None
@@ -89,6 +102,9 @@ class Options:
     overwrite: bool = False
     keep_going: bool = False
     preview: Path | None = None
+    fps: FrameRate | None = None
+    slowmo: int | None = None
+    interpolator: str = DEFAULT_INTERPOLATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +145,7 @@ class Result:
         seconds: from the first frame to the finished file.
         stages: seconds that each stage was busy.
         preview: the picture of before and after, if one was asked for.
+        tally: what the frames are, where new ones were asked for.
     """
 
     path: Path
@@ -137,6 +154,7 @@ class Result:
     seconds: float
     stages: dict[Stage, float]
     preview: Path | None = None
+    tally: Tally | None = None
 
 
 def upscale(
@@ -174,7 +192,7 @@ def upscale(
         check_place(options.preview, "image", Path(source), overwrite=options.overwrite)
         if options.preview.resolve() == target.resolve():
             raise UsageError(f"{target} is the output already; choose another name for the picture")
-    stages = Stages()
+    stages, tally = Stages(), Tally()
     with _open(source, options) as reader:
         job = _plan(reader, options, upscaler)
         with open_writer(
@@ -184,22 +202,24 @@ def upscale(
             encoding=job.share(options.encoding),
             audio=options.audio,
             overwrite=options.overwrite,
+            pace=job.retiming.pace(reader) if job.retiming else None,
         ) as writer:
             coding = Coding.of(writer.layout, writer.colors)
+            total = job.retiming.total(reader) if job.retiming else reader.frames
             preview = None
             if options.preview:
-                preview = Preview(job.source_coding(reader), coding, frames=reader.frames)
+                preview = Preview(job.source_coding(reader), coding, frames=total)
             began = time.perf_counter()
             count = 0
             write = stages.timed("encode", writer.write)
-            results = _enlarged(reader, job, coding, writer.size, stages)
+            results = _enlarged(reader, job, coding, writer.size, stages, tally)
             with closing(prefetch(results, depth=2)) as pairs:
                 for before, after in pairs:
                     write(after)
                     count += 1
                     if preview:
                         preview.offer(before, after)
-                    progress(Progress(count, reader.frames, time.perf_counter() - began))
+                    progress(Progress(count, total, time.perf_counter() - began))
             if not count:
                 raise _nothing(reader, options)
             partial = reader.damage is not None and not options.keep_going
@@ -211,12 +231,14 @@ def upscale(
             picture = preview.draw(options.preview, reader.video, overwrite=options.overwrite)
     if partial:
         raise DamagedError(
-            f"{reader.damage}; the {count} frames that could be decoded are in {path} "
+            f"{reader.damage}; the {count} frames that could be "
+            f"{'made' if job.retiming else 'decoded'} are in {path} "
             "(--keep-going gives them the final name)"
         )
     seconds = time.perf_counter() - began
     size = shown_size(writer.size, reader.video.rotation)
-    return Result(path, size, count, seconds, stages.seconds, picture)
+    done = tally if job.retiming else None
+    return Result(path, size, count, seconds, stages.seconds, picture, done)
 
 
 def stream(
@@ -233,10 +255,11 @@ def stream(
     with _open(source, options) as reader:
         job = _plan(reader, options, upscaler)
         coding, size = job.source_coding(reader), job.geometry.size
-        results = _enlarged(reader, job, coding, size, Stages())
+        results = _enlarged(reader, job, coding, size, Stages(), Tally())
+        slower = job.retiming.slower if job.retiming else 1
         with closing(prefetch(results, depth=2)) as pairs:
             for _, frame in pairs:
-                yield frame
+                yield replace(frame, time_base=frame.time_base * slower)
         if reader.damage and not options.keep_going:
             raise DamagedError(reader.damage)
 
@@ -248,6 +271,7 @@ class _Job:
     geometry: Geometry
     upscaler: Upscaler
     device: torch.device
+    retiming: Retiming | None
 
     def share(self, encoding: Encoding) -> Encoding:
         """The encoding with as many threads as the network leaves it, unless it says how many."""
@@ -275,6 +299,10 @@ def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
 
 
 def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
+    in_time = options.fps is not None or options.slowmo is not None
+    larger = (options.scale, options.size, options.height) != (None, None, None)
+    if upscaler is None and in_time and not larger and not makes_frames(options.model):
+        upscaler = Same()
     scales = (upscaler.spec.scale,) if upscaler else scales_of(options.model)
     turned = reader.video.rotation % 180 == 90
     stored = (reader.video.width, reader.video.height)
@@ -299,7 +327,17 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
         if dtype != torch.float32:
             in_fp32 = lambda: make(torch.float32)  # noqa: E731
     upscaler = Guarded(upscaler, tile=options.tile or upscaler.spec.tile, in_fp32=in_fp32)
-    return _Job(geometry, _with_flow(upscaler, options, device), device)
+    upscaler = _with_flow(upscaler, options, device)
+    retiming = plan_retiming(
+        reader,
+        upscaler.spec,
+        fps=options.fps,
+        slowmo=options.slowmo,
+        interpolator=options.interpolator,
+        device=device,
+        dtype=dtype,
+    )
+    return _Job(geometry, upscaler, device, retiming)
 
 
 def _with_flow(upscaler: Upscaler, options: Options, device: torch.device) -> Upscaler:
@@ -324,7 +362,12 @@ def _with_flow(upscaler: Upscaler, options: Options, device: torch.device) -> Up
 
 
 def _enlarged(
-    reader: Reader, job: _Job, coding: Coding, size: tuple[int, int], stages: Stages
+    reader: Reader,
+    job: _Job,
+    coding: Coding,
+    size: tuple[int, int],
+    stages: Stages,
+    tally: Tally,
 ) -> Iterator[tuple[Frame, Frame]]:
     """Pairs of a frame of the source and the frame of the target that comes of it."""
     converter = PlaneConverter(
@@ -335,12 +378,17 @@ def _enlarged(
         size=job.geometry.size,
         target_size=size,
     )
-    low, high = stages.timed("to tensor", converter.low), converter.high
+    retiming = job.retiming
+    low = stages.timed("to tensor", converter.low)
+    high = stages.timed("to frame", lambda pair: converter.high(*pair))
     with ExitStack() as stack:  # closed from the last to the first: a thread before what it reads
         stack.enter_context(one_core_spared())
         frames = stack.enter_context(
             closing(prefetch(stages.iterate("decode", mark_cuts(reader)), depth=4))
         )
+        if retiming:
+            made = retiming.before(frames, job.source_coding(reader), stages, tally)
+            frames = stack.enter_context(closing(made))
         pairs = stack.enter_context(
             closing(
                 enlarge(
@@ -353,8 +401,5 @@ def _enlarged(
                 )
             )
         )
-        for frame, enlarged in pairs:
-            began = time.perf_counter()
-            pair = frame, high(frame, enlarged)
-            stages.add("to frame", time.perf_counter() - began)
-            yield pair
+        results = ((frame, high((frame, enlarged))) for frame, enlarged in pairs)
+        yield from retiming.after(results, tally) if retiming else results

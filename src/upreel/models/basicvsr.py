@@ -35,7 +35,7 @@ SLOPE = 0.1
 
 TILE = 320
 """Side of the tiles of this family, in pixels of a frame: the tensors of a window take 2.2 GB at
-most (DFlow 2.5, EDVR 1.8) in float32. Frames of 320x180 stay whole."""
+most (IconVSR 2.4, DFlow 2.5, EDVR 1.8) in float32. Frames of 320x180 stay whole."""
 
 _STRIP = 2**16  # pixels of a frame whose large features are held at a time
 _REACH = 2  # of the last layers, in pixels of the frame

@@ -24,6 +24,7 @@ Arguments = dict[str, int | str | bool]
 
 _NETWORKS = (
     "rbpn", "dbpn", "srresnet", "ristn", "dflow", "basicvsrpp", "iconvsr", "basicvsr", "edvr",
+    "msitf",
 )  # fmt: skip
 _RENAMED_IN = {
     "ristn": "ristn", "dflow": "dflow", "basicvsrpp": "basicvsr", "iconvsr": "basicvsr",
