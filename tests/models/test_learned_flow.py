@@ -51,7 +51,9 @@ def test_a_network_is_given_the_flow_of_spynet() -> None:
 
 
 def test_a_network_that_needs_no_flow_is_refused() -> None:
-    with pytest.raises(UsageError, match="a network that uses optical flow for SPyNet, found another"):
+    with pytest.raises(
+        UsageError, match="a network that uses optical flow for SPyNet, found another"
+    ):
         WithLearnedFlow(Bicubic(2), make_spynet())
 
 

@@ -73,9 +73,10 @@ def measure(name: str, size: tuple[int, int]) -> Cost:
     """Enlarge one window of noise with random weights, in this process, somewhere in a scene."""
     device = choose_device()
     network = upscaler_class(name)()
-    assert isinstance(network, nn.Module)
-    parameters = sum(tensor.numel() for tensor in network.parameters())
-    prepare(network, device=device, dtype=choose_precision("auto", device))
+    parameters = 0
+    if isinstance(network, nn.Module):
+        parameters = sum(tensor.numel() for tensor in network.parameters())
+        prepare(network, device=device, dtype=choose_precision("auto", device))
     width, height = size
     spec = network.spec
     tile = spec.tile if spec.tile and max(size) > spec.tile else None

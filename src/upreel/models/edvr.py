@@ -163,9 +163,8 @@ class FusedFeatures(nn.Module):
 
     def fuse(self, clip: Tensor) -> Tensor:
         """`(B, T, 3, H, W)`, sides multiples of four, to `(B, C, H, W)` for the middle frame."""
-        return self.align(
-            [x.unflatten(0, clip.shape[:2]).unbind(1) for x in self.extract(clip.flatten(0, 1))]
-        )
+        sizes = self.extract(clip.flatten(0, 1))
+        return self.align([x.view(*clip.shape[:2], *x.shape[1:]).unbind(1) for x in sizes])
 
     def extract(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features of frames `(B, 3, H, W)`, each for itself, at their size, a half, a quarter."""

@@ -347,7 +347,7 @@ class RISTN(nn.Module):
         """Features of each frame, `(B, T, C, H, W)`; the state's are not made again."""
         known = clip.new_zeros(len(clip), 0, self.wide, *clip.shape[-2:])
         if "spatial" in state:
-            known = state["spatial"].unflatten(1, (_AHEAD, -1))[:, : clip.shape[1]]
+            known = torch.stack(state["spatial"].chunk(_AHEAD, 1), 1)[:, : clip.shape[1]]
         new = clip[:, known.shape[1] :].to(self.FW.dtype)
         if not new.shape[1]:
             return known
