@@ -29,13 +29,10 @@ class WithLearnedFlow:
         """Wrap `inner`.
 
         Raises:
-            UsageError: it needs other inputs than flow.
+            UsageError: it needs no flow.
         """
-        if inner.spec.inputs != {"flow"}:
-            needs = ", ".join(sorted(inner.spec.inputs)) or "no input beside frames"
-            raise UsageError(
-                f"expected a network that needs flow alone for SPyNet, found one that needs {needs}"
-            )
+        if "flow" not in inner.spec.inputs:
+            raise UsageError("expected a network that uses optical flow for SPyNet, found another")
         self._inner = inner
         self._spynet = spynet
 
@@ -46,15 +43,19 @@ class WithLearnedFlow:
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:
         """Enlarge the middle of a window: see `Upscaler.step`."""
-        flow = flow_to_neighbours(
-            window.clip,
-            window.past,
-            window.future,
-            past=self.spec.past,
-            future=self.spec.future,
-            provider=self._find,
-        )
-        return self._inner.step(replace(window, inputs={"flow": flow}), state)
+        inputs = {
+            name: flow_to_neighbours(
+                window.clip,
+                window.past,
+                window.future,
+                past=self.spec.past,
+                future=self.spec.future,
+                back=name == "flow_back",
+                provider=self._find,
+            )
+            for name in self.spec.inputs
+        }
+        return self._inner.step(replace(window, inputs=inputs), state)
 
     def _find(self, frames: Tensor, neighbours: Tensor) -> Tensor:
         """As `find_flow`, one pair after the other: SPyNet's features are large."""
