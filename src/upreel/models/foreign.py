@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 
 from upreel.errors import WeightsError
-from upreel.models import upscaler_class
+from upreel.models import spynet, upscaler_class
+from upreel.models.spynet import SPyNet
 
 SUFFIXES = (".pth", ".pt", ".pkl")
 """How names of such files end."""
@@ -45,15 +46,7 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         WeightsError: the file is missing or damaged, holds a whole program's objects, or weights
             of a network that is not known.
     """
-    whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
-    tensors = _read_whole(path) if whole else _unwrap(_load(path))
-    if tensors is None:
-        raise WeightsError(
-            f"expected a dictionary of tensors in {path}, or one under a name such as "
-            f"{', '.join(_WRAPPERS[:4])}, found neither"
-        )
-    while tensors and all(key.startswith(_WRAPPED) for key in tensors):
-        tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
+    tensors = _read_tensors(path)
     for name in _NETWORKS:
         arguments_of: Callable[[Mapping[str, Tensor]], Arguments | None]
         arguments_of = getattr(upscaler_class(name), "arguments_of")  # noqa: B009 - not in Upscaler
@@ -64,6 +57,43 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         f"expected weights of one of {', '.join(_NETWORKS)} in {path}, found {len(tensors)} "
         f"tensors such as {next(iter(tensors), 'none')!r}"
     )
+
+
+def read_spynet(path: Path) -> SPyNet:
+    """SPyNet, which finds optical flow, from a file of its own or of a network that holds one.
+
+    Raises:
+        WeightsError: the file is missing or damaged, or there is none in it.
+    """
+    found = {
+        key.removeprefix("generator.").removeprefix("spynet."): value
+        for key, value in spynet.rename(_read_tensors(path)).items()
+    }
+    first = found.get("basic_module.0.basic_module.0.weight")
+    network = SPyNet(channels=32 if first is None else len(first))
+    known = network.state_dict()
+    try:
+        network.load_state_dict(known | {key: found[key] for key in known if "module" in key})
+    except (KeyError, RuntimeError) as error:
+        raise WeightsError(
+            f"expected weights of SPyNet, alone or inside BasicVSR, in {path}, found {len(found)} "
+            f"tensors such as {next(iter(found), 'none')!r}"
+        ) from error
+    return network.eval().requires_grad_(False)
+
+
+def _read_tensors(path: Path) -> dict[str, Tensor]:
+    """The weights in a file, under the names of their network."""
+    whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
+    tensors = _read_whole(path) if whole else _unwrap(_load(path))
+    if tensors is None:
+        raise WeightsError(
+            f"expected a dictionary of tensors in {path}, or one under a name such as "
+            f"{', '.join(_WRAPPERS[:4])}, found neither"
+        )
+    while tensors and all(key.startswith(_WRAPPED) for key in tensors):
+        tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
+    return tensors
 
 
 def _rename(network: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
