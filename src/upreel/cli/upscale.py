@@ -198,9 +198,9 @@ def parse_fps(text: str) -> FrameRate:
     """
     if _MULTIPLE.fullmatch(text):
         return Times(parse_times("--fps", text))
-    if not _RATE.fullmatch(text) or text.endswith("/0"):
+    if not _RATE.fullmatch(text) or not text.rpartition("/")[2].strip("0."):
         raise UsageError(
-            f"expected a frame rate such as 60 or 24000/1001, or a multiple such as 2x, "
+            "expected a frame rate above 0 such as 60 or 24000/1001, or a multiple such as 2x, "
             f"found {text!r}"
         )
     rate = Fraction(text)
