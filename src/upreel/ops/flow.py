@@ -137,7 +137,6 @@ def flow_to_neighbours(
     past: int,
     future: int,
     provider: FlowProvider = "dis",
-    back: bool = False,
 ) -> Tensor:
     """Flow from each middle frame of a window to its neighbours, as `Window.inputs` wants it.
 
@@ -148,7 +147,6 @@ def flow_to_neighbours(
         past: how many earlier neighbours of each frame are wanted.
         future: how many later ones.
         provider: what finds it.
-        back: from each neighbour to the middle frame instead.
 
     Returns:
         `(B, K, past + future, 2, H, W)`, float32, on the clip's device: neighbours
@@ -166,6 +164,5 @@ def flow_to_neighbours(
     ]
     if there:
         places, slots, targets, others = map(list, zip(*there, strict=True))
-        starts, ends = (others, targets) if back else (targets, others)
-        flow[:, places, slots] = find_flow(clip[:, starts], clip[:, ends], provider=provider)
+        flow[:, places, slots] = find_flow(clip[:, targets], clip[:, others], provider=provider)
     return flow

@@ -20,6 +20,7 @@ from upreel.errors import NumericError
 from upreel.evaluation.evaluate import evaluate, score
 from upreel.evaluation.protocols import Protocol
 from upreel.losses.seen import Seen
+from upreel.models.interpolator import Doubts
 from upreel.models.upscaler import FindsMotion, Upscaler
 from upreel.models.weights import build
 from upreel.training.batches import HeldOut, Part, find_parts, open_batches
@@ -175,10 +176,12 @@ def _rate(settings: Optimizer, step: int, steps: int) -> float:
 
 def _see(recipe: Recipe, run: Run, batch: Batch) -> tuple[Seen, Exhibit | None]:
     """What the losses look at, of one batch, and the discriminator."""
-    network, motion = run.network, None
+    network, motion, doubt = run.network, None, None
     with torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"):
         if isinstance(network, FindsMotion) and not recipe.checkpointing:
             output, motion = network.enlarge_with_motion(batch.low)
+        elif isinstance(network, Doubts):
+            output, doubt = network.make_with_doubt(batch.low, batch.flow_within(1, 1), batch.rate)
         else:
             output = enlarge_clips(network, batch, checkpointing=recipe.checkpointing)
     spec = cast(Upscaler, network).spec
@@ -190,6 +193,7 @@ def _see(recipe: Recipe, run: Run, batch: Batch) -> tuple[Seen, Exhibit | None]:
     seen = Seen(
         output, made.high, weight / weight.sum(), made.flow,
         low=made.low, motion=motion, parameters=dict(network.named_parameters()),
+        doubt=doubt,
     )  # fmt: skip
     if run.opponent is None:
         return seen, None
