@@ -60,10 +60,14 @@ def random_frames(
     if layout.family == "yuv":
         shapes[1:] = [coded(layout).plane_size(size)] * 2
     shapes += [(size[1], size[0])] * layout.alpha
-    kind = np.uint8 if layout.bits == 8 else np.uint16
+
+    def noise(shape: tuple[int, int]) -> Plane:
+        codes = random.integers(0, 2**layout.bits, shape)
+        return codes.astype(np.uint8) if layout.bits == 8 else codes.astype(np.uint16)
+
     return [
         Frame(
-            tuple(random.integers(0, 2**layout.bits, shape).astype(kind) for shape in shapes),
+            tuple(noise(shape) for shape in shapes),
             layout,
             pts=10 + index,
             time_base=Fraction(1, 25),

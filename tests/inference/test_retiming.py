@@ -12,6 +12,7 @@ import av
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 import upreel
 from tests.video.media import decoded, pictures, write_video
@@ -64,7 +65,7 @@ def test_a_rate_in_every_container(tmp_path: Path, name: str) -> None:
     rounding = Fraction(1, 10**9) if exact else Fraction(1, 2000)
     assert near(found, [found[0] + Fraction(k, 60) for k in range(30)], within=rounding)
     with av.open(str(tmp_path / name)) as container:
-        assert abs((container.streams.video[0].average_rate or 0) - 60) < Fraction(1, 2)
+        assert abs(float(container.streams.video[0].average_rate or 0) - 60) < 0.5
         assert len(container.streams.audio) == 1
 
 
@@ -238,10 +239,11 @@ def test_one_image_has_no_frames_between(tmp_path: Path) -> None:
 def test_motion_is_followed(tmp_path: Path) -> None:
     y, x = np.mgrid[:96, :128].astype(float)
 
-    def scene(moment: float) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    def scene(moment: float) -> NDArray[np.uint8]:
         at = x - 6 * moment
         wave = np.sin(at / 5) * np.cos(y / 6) + 0.5 * np.sin(at / 13 + y / 9)
-        return (128 + 60 * wave).round().astype(np.uint8)
+        made: NDArray[np.uint8] = (128 + 60 * wave).round().astype(np.uint8)
+        return made
 
     gray = np.full((48, 64), 128, np.uint8)
     source = write_video(

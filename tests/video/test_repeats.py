@@ -12,14 +12,14 @@ import pytest
 from numpy.typing import NDArray
 
 from tests.video.media import picture, write_video
-from upreel.video.frame import Frame, PixelLayout
+from upreel.video.frame import Frame, PixelLayout, Plane
 from upreel.video.reader import Reader
 from upreel.video.repeats import RepeatFinder
 
 
 def frame(plane: NDArray[np.generic], bits: int = 8) -> Frame:
-    kind = np.uint8 if bits == 8 else np.uint16
-    return Frame((plane.astype(kind),), PixelLayout("gray", bits), 0, Fraction(1, 25))
+    made: Plane = plane.astype(np.uint8) if bits == 8 else plane.astype(np.uint16)
+    return Frame((made,), PixelLayout("gray", bits), 0, Fraction(1, 25))
 
 
 @pytest.mark.parametrize("crf", ["18", "32"])

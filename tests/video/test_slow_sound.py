@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from upreel.video.routes import Cut
+from upreel.video.routes import Cut, Packet
 from upreel.video.slow_sound import SlowSound
 
 RATE = 12000
@@ -38,7 +40,8 @@ def slow_down(source: Path, target: Path, cut: Cut) -> tuple[float, NDArray[np.f
     with av.open(str(source)) as given, av.open(str(target), "w") as out:
         sound = given.streams.audio[0]
         route = SlowSound(sound, out, "flac", slower=cut.slower)
-        for packet in given.demux(sound):
+        packets = cast("Iterator[Packet]", given.demux(sound))
+        for packet in packets:
             if packet.size:
                 out.mux(list(route.convert(packet, cut)))
         out.mux(list(route.flush(cut)))
