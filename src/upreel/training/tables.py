@@ -125,6 +125,8 @@ class Stage(Table):
             frames from the first of these to the last.
         mirrored: whether every sequence is followed by its way back, which makes it one frame
             less than twice as long; the loss `ping-pong` needs it.
+        rates: how many frames come of one, drawn for each batch, for networks that make frames at
+            any instant; that of the network if there are none.
     """
 
     steps: Positive
@@ -132,6 +134,7 @@ class Stage(Table):
     crop: Positive
     frames: Positive
     mirrored: bool = False
+    rates: tuple[Annotated[int, Field(ge=2)], ...] = ()
 
 
 class Optimizer(Table):
