@@ -131,7 +131,7 @@ def test_a_file_is_enlarged_and_the_picture_drawn(
 def test_what_finds_the_flow_can_be_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert set(get_args(Flow)) == set(get_args(FlowProvider))
+    assert set(get_args(Flow)) == {*get_args(FlowProvider), "spynet"}
     source = write_video(tmp_path / "in.mp4", 3)
     lengths = set()
     for flow in ("dis", "zeros"):
