@@ -153,7 +153,7 @@ def test_a_resumed_match_gives_the_same_bits(tmp_path: Path) -> None:
 @pytest.mark.parametrize("adversarial", [0.0, 0.005])
 def test_rbpn_learns_from_the_best_scan(tmp_path: Path, adversarial: float) -> None:
     """A smoke run of the fork's method: from first weights towards the scan itself, and beyond."""
-    changes = ("steps=240", "movies=8", "size=48", "batch=2", "rate=2e-3", "validate_every=120")
+    changes = ("steps=160", "movies=8", "size=48", "batch=2", "rate=2e-3", "validate_every=160")
     recipe = small_rbpn(*changes, f"adversarial={adversarial}", "judge=8", 'flow="dis"')
     train_on_pseudo_truth(recipe, tmp_path)
     lines = read_metrics(tmp_path)
