@@ -15,11 +15,11 @@ from upreel.models.basicvsrpp import BasicVSRPlusPlus
 from upreel.models.dbpn import DBPN
 from upreel.models.dflow import DFlow
 from upreel.models.edvr import EDVR
-from upreel.models.foreign import read_foreign, read_spynet
+from upreel.models.foreign import read_foreign
 from upreel.models.iconvsr import IconVSR
+from upreel.models.msitf import MSITF
 from upreel.models.rbpn import RBPN
 from upreel.models.ristn import RISTN
-from upreel.models.spynet import SPyNet
 from upreel.models.srresnet import SRResNet
 from upreel.models.weights import load, read, scales_of
 
@@ -85,6 +85,7 @@ def test_the_142_published_names_with_and_without_module(tmp_path: Path) -> None
         BasicVSRPlusPlus(features=8, blocks=1),
         IconVSR(features=16, blocks=1),
         EDVR(variant="tiny"),
+        MSITF(variant="tiny"),
         DFlow(),
         RISTN(),
     ],
@@ -97,24 +98,6 @@ def test_shapes_say_which_network_it_is(network: nn.Module, tmp_path: Path) -> N
     loaded = load(str(path), scale)
     assert isinstance(loaded, type(network))
     assert loaded.spec == network.spec
-
-
-@pytest.mark.parametrize("wrapper", ["params", "a whole network", "module."])
-def test_a_flow_network_is_found_alone_or_inside_another(wrapper: str, tmp_path: Path) -> None:
-    torch.manual_seed(4)
-    spynet, path = SPyNet(channels=4), tmp_path / "spynet.pth"
-    tensors: dict[str, object] = dict(spynet.state_dict())
-    if wrapper == "params":
-        tensors = {"params": tensors}
-    else:
-        prefix = "module." if wrapper == "module." else "generator.spynet."
-        tensors = {prefix + key: value for key, value in tensors.items()}
-    torch.save(tensors, path)
-    images = torch.rand(2, 1, 3, 20, 24)
-    assert torch.equal(read_spynet(path)(*images), spynet(*images))
-    torch.save(make().state_dict(), path)
-    with pytest.raises(WeightsError, match=r"weights of SPyNet.* found \d+ tensors such as 'feat0"):
-        read_spynet(path)
 
 
 def refused(path: Path, sentence: str) -> None:

@@ -15,8 +15,7 @@ import torch
 from torch import Tensor
 
 from upreel.errors import WeightsError
-from upreel.models import spynet, upscaler_class
-from upreel.models.spynet import SPyNet
+from upreel.models import upscaler_class
 
 SUFFIXES = (".pth", ".pt", ".pkl")
 """How names of such files end."""
@@ -25,6 +24,7 @@ Arguments = dict[str, int | str | bool]
 
 _NETWORKS = (
     "rbpn", "dbpn", "srresnet", "ristn", "dflow", "basicvsrpp", "iconvsr", "basicvsr", "edvr",
+    "msitf",
 )  # fmt: skip
 _RENAMED_IN = {
     "ristn": "ristn", "dflow": "dflow", "basicvsrpp": "basicvsr", "iconvsr": "basicvsr",
@@ -46,7 +46,7 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         WeightsError: the file is missing or damaged, holds a whole program's objects, or weights
             of a network that is not known.
     """
-    tensors = _read_tensors(path)
+    tensors = read_tensors(path)
     for name in _NETWORKS:
         arguments_of: Callable[[Mapping[str, Tensor]], Arguments | None]
         arguments_of = getattr(upscaler_class(name), "arguments_of")  # noqa: B009 - not in Upscaler
@@ -59,31 +59,12 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
     )
 
 
-def read_spynet(path: Path) -> SPyNet:
-    """SPyNet, which finds optical flow, from a file of its own or of a network that holds one.
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a file by their names there, without what stands around them.
 
     Raises:
-        WeightsError: the file is missing or damaged, or there is none in it.
+        WeightsError: the file is missing or damaged, or holds a whole program's objects.
     """
-    found = {
-        key.removeprefix("generator.").removeprefix("spynet."): value
-        for key, value in spynet.rename(_read_tensors(path)).items()
-    }
-    first = found.get("basic_module.0.basic_module.0.weight")
-    network = SPyNet(channels=32 if first is None else len(first))
-    known = network.state_dict()
-    try:
-        network.load_state_dict(known | {key: found[key] for key in known if "module" in key})
-    except (KeyError, RuntimeError) as error:
-        raise WeightsError(
-            f"expected weights of SPyNet, alone or inside BasicVSR, in {path}, found {len(found)} "
-            f"tensors such as {next(iter(found), 'none')!r}"
-        ) from error
-    return network.eval().requires_grad_(False)
-
-
-def _read_tensors(path: Path) -> dict[str, Tensor]:
-    """The weights in a file, under the names of their network."""
     whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
     tensors = _read_whole(path) if whole else _unwrap(_load(path))
     if tensors is None:

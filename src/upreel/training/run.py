@@ -19,7 +19,7 @@ from upreel.errors import ConfigError, UsageError
 from upreel.losses import Term, make_loss
 from upreel.losses.adversarial import Adversarial
 from upreel.models import upscaler_class
-from upreel.models.foreign import read_spynet
+from upreel.models.learned_flow import read_spynet
 from upreel.models.upscaler import Upscaler
 from upreel.training.opponent import FindMotion, Opponent
 from upreel.training.recipe import Recipe
