@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 import typer
 
 from upreel.cli.console import Verbose
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 from upreel.errors import UsageError
 
 _TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
@@ -96,6 +97,8 @@ def upscale(
         Path | None,
         typer.Option(metavar="PNG", help="Also draw a picture of one frame before and after."),
     ] = None,
+    max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     verbose: Verbose = False,
 ) -> None:
     """Enlarge a video; sound, subtitles, timing and colour stay as they are.
@@ -132,6 +135,7 @@ def upscale(
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        trust=trusting(max_pixels, protocols),
     )
     with shown(f"{Path(source).name} -> {target.name}") as progress:
         result = run(source, target, options, progress=progress)

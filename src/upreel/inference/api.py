@@ -13,6 +13,7 @@ from upreel.ops.flow import FlowProvider
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
+from upreel.video.trust import TRUST, Trust
 
 
 def upscale(
@@ -35,6 +36,7 @@ def upscale(
     overwrite: bool = False,
     keep_going: bool = False,
     preview: Path | None = None,
+    trust: Trust = TRUST,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Enlarge a video, image, or folder of images, and carry over all that belongs to it.
@@ -62,6 +64,7 @@ def upscale(
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        trust=trust,
     )
     return pipeline.upscale(source, target, options, progress=progress)
 
@@ -81,6 +84,7 @@ def stream(
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
+    trust: Trust = TRUST,
 ) -> Generator[Frame, None, None]:
     """Enlarge a video and hand out its frames, in order, in the pixel layout of the source.
 
@@ -102,5 +106,6 @@ def stream(
         tile=tile,
         deinterlace=deinterlace,
         keep_going=keep_going,
+        trust=trust,
     )
     return pipeline.stream(source, options)

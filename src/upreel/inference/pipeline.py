@@ -34,6 +34,7 @@ from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 from upreel.video.scenes import mark_cuts
 from upreel.video.target import check_place
+from upreel.video.trust import TRUST, Trust
 from upreel.video.writer import check_target, open_writer
 
 log = logging.getLogger(__name__)
@@ -63,6 +64,7 @@ class Options:
         overwrite: whether an existing result is replaced.
         keep_going: whether the result of a damaged input gets the final name.
         preview: where to draw a picture of one frame before and after.
+        trust: what the input may cost, and where it may lead.
     """
 
     scale: int | None = None
@@ -81,6 +83,7 @@ class Options:
     overwrite: bool = False
     keep_going: bool = False
     preview: Path | None = None
+    trust: Trust = TRUST
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +256,10 @@ class _Job:
 
 
 def _open(source: str | Path, options: Options) -> Reader:
-    return Reader(source, start=options.start, end=options.end, deinterlace=options.deinterlace)
+    return Reader(
+        source, start=options.start, end=options.end, deinterlace=options.deinterlace,
+        trust=options.trust,
+    )  # fmt: skip
 
 
 def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:

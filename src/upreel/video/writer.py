@@ -278,6 +278,7 @@ class Writer:
                     extension=self._target.suffix,
                     video_index=self._source.video.index,
                     audio=self._audio,
+                    trust=self._source.trust,
                 )
             )
         self._out = av.open(
