@@ -27,7 +27,7 @@ def main() -> int:
     out.mkdir(parents=True, exist_ok=True)
     if chosen.target == "media":
         report = fuzz_media(out, seconds=chosen.seconds, seed=chosen.seed)
-        print(report)  # noqa: T201
+        print(report)
         return int(bool(report.findings))
     return fuzz_python(chosen.target, out, seconds=chosen.seconds, seed=chosen.seed)
 

@@ -84,7 +84,6 @@ def fuzz_media(
                 kept = out / f"{seed}-{report.files}-{name}"
                 kept.write_bytes(content)
                 report.findings[kept.name] = said
-                print(kept, said, file=sys.stderr)
     return report
 
 
@@ -157,7 +156,7 @@ def _busy(process: int) -> float:
 
 def serve() -> None:
     """What the child does: read each file that it is told, and say one word of it."""
-    import upreel.cli  # noqa: F401 - what it imports later is no memory of a file's
+    import upreel.cli
     import upreel.inference.pipeline
     import upreel.video.reader  # noqa: F401
 

@@ -14,6 +14,7 @@ import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from fuzz.hearing import hearing
@@ -37,11 +38,13 @@ class Target:
         check: reads a file.
         suffixes: of the files.
         modules: whose branches lead the way.
+        imports: what makes files of its own when it is imported, which is no deed of a file.
     """
 
     check: Callable[[Path], None]
     suffixes: tuple[str, ...]
     modules: tuple[str, ...]
+    imports: tuple[str, ...] = ()
 
     def run(self, content: bytes, suffix: str) -> None:
         """Read a file with this content.
@@ -49,6 +52,8 @@ class Target:
         Raises:
             Exception: it was none of ours, or a `DeedError`.
         """
+        for name in self.imports:
+            import_module(name)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"file{suffix}"
             path.write_bytes(content)
@@ -110,16 +115,18 @@ def _check_archive(path: Path) -> None:
 
 
 TARGETS = {
-    "recipes": Target(_check_recipe, (".toml", ".json"), ("upreel",)),
-    "indices": Target(_check_index, (".json", ".tsv"), ("upreel.data",)),
+    "recipes": Target(_check_recipe, (".toml", ".json"), ("upreel",), ("upreel.training.scan_recipes",)),
+    "indices": Target(_check_index, (".json", ".tsv"), ("upreel.data",), ("upreel.data.clips",)),
     "weights": Target(
         _check_weights, (".safetensors", ".pth", ".pkl"),
         ("upreel.models", "torch._weights_only_unpickler"),
+        ("upreel.models.weights",),
     ),
     "scans": Target(
         _check_scan,
         (".asd", ".gwy", ".ibw", ".jpk", ".npy", ".npz", ".png", ".spm", ".stp", ".tif", ".top"),
         ("upreel.scans", "AFMReader", "gwyfile", "igor2", "pySPM", "tifffile"),
+        ("pySPM", "AFMReader.asd", "igor2.binarywave", "upreel.inference.scans"),
     ),
     "archives": Target(_check_archive, (".zip",), ("upreel.data.datasets", "zipfile")),
 }  # fmt: skip
