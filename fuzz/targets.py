@@ -115,7 +115,9 @@ def _check_archive(path: Path) -> None:
 
 
 TARGETS = {
-    "recipes": Target(_check_recipe, (".toml", ".json"), ("upreel",), ("upreel.training.scan_recipes",)),
+    "recipes": Target(
+        _check_recipe, (".toml", ".json"), ("upreel",), ("upreel.training.scan_recipes",)
+    ),
     "indices": Target(_check_index, (".json", ".tsv"), ("upreel.data",), ("upreel.data.clips",)),
     "weights": Target(
         _check_weights, (".safetensors", ".pth", ".pkl"),

@@ -32,6 +32,7 @@ FILTERS: dict[str, type[Bicubic] | type[Lanczos]] = {"bicubic": Bicubic, "lanczo
 """Models that need no weights."""
 
 _SPARE = 1_000_000
+_LARGEST = 4096
 
 Argument = int | float | str | bool
 """A JSON value that a network's constructor takes."""
@@ -235,6 +236,11 @@ def build(
         WeightsError: the file is damaged or made for another network.
     """
     provenance, tensors = read(path)
+    for key, value in provenance.arguments.items():
+        if not isinstance(value, str) and abs(value) > _LARGEST:
+            raise WeightsError(
+                f"expected numbers up to {_LARGEST} in the header of {path}, found {key}={value}"
+            )
     held = sum(tensor.numel() for tensor in tensors.values())
     try:
         with _made_of(2 * held + _SPARE):  # a constructor may make what it then replaces
