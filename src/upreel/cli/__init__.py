@@ -26,6 +26,7 @@ from upreel.cli.probe import probe
 from upreel.cli.stopping import STATUS, Terminated, say_stopped, stopping_in_time
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
+from upreel.core.heap import keep_freed_memory
 from upreel.errors import UpreelError
 
 app = typer.Typer(
@@ -78,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status.
     """
     set_up_logging()
+    keep_freed_memory()
     with stopping_in_time():
         return _run(arguments)
 

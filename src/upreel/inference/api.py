@@ -6,10 +6,11 @@ from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 
+from upreel.core.instants import FrameRate
 from upreel.inference import pipeline
-from upreel.inference.pipeline import DEFAULT_MODEL, Options, Progress, Result
+from upreel.inference.pipeline import DEFAULT_MODEL, Flow, Options, Progress, Result
 from upreel.inference.precision import Precision
-from upreel.ops.flow import FlowProvider
+from upreel.inference.retiming import DEFAULT_INTERPOLATOR
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
@@ -29,7 +30,8 @@ def upscale(
     end: Fraction | None = None,
     device: str = "auto",
     precision: Precision = "auto",
-    flow: FlowProvider | None = None,
+    flow: Flow | None = None,
+    flow_weights: Path | None = None,
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     audio: bool = True,
@@ -37,6 +39,9 @@ def upscale(
     keep_going: bool = False,
     preview: Path | None = None,
     trust: Trust = TRUST,
+    fps: FrameRate | None = None,
+    slowmo: int | None = None,
+    interpolator: str = DEFAULT_INTERPOLATOR,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Enlarge a video, image, or folder of images, and carry over all that belongs to it.
@@ -58,6 +63,7 @@ def upscale(
         device=device,
         precision=precision,
         flow=flow,
+        flow_weights=flow_weights,
         tile=tile,
         deinterlace=deinterlace,
         audio=audio,
@@ -65,6 +71,9 @@ def upscale(
         keep_going=keep_going,
         preview=preview,
         trust=trust,
+        fps=fps,
+        slowmo=slowmo,
+        interpolator=interpolator,
     )
     return pipeline.upscale(source, target, options, progress=progress)
 
@@ -80,11 +89,15 @@ def stream(
     end: Fraction | None = None,
     device: str = "auto",
     precision: Precision = "auto",
-    flow: FlowProvider | None = None,
+    flow: Flow | None = None,
+    flow_weights: Path | None = None,
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
     trust: Trust = TRUST,
+    fps: FrameRate | None = None,
+    slowmo: int | None = None,
+    interpolator: str = DEFAULT_INTERPOLATOR,
 ) -> Generator[Frame, None, None]:
     """Enlarge a video and hand out its frames, in order, in the pixel layout of the source.
 
@@ -103,9 +116,13 @@ def stream(
         device=device,
         precision=precision,
         flow=flow,
+        flow_weights=flow_weights,
         tile=tile,
         deinterlace=deinterlace,
         keep_going=keep_going,
         trust=trust,
+        fps=fps,
+        slowmo=slowmo,
+        interpolator=interpolator,
     )
     return pipeline.stream(source, options)

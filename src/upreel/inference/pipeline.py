@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import torch
+from torch import Tensor
 
 from upreel.core.background import prefetch
+from upreel.core.instants import FrameRate
 from upreel.errors import DamagedError, MediaError, UsageError
 from upreel.inference.cores import encoder_threads, one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
+from upreel.inference.interpolation import Tally
 from upreel.inference.loop import enlarge
 from upreel.inference.planes import PlaneConverter
 from upreel.inference.precision import Precision, choose_device, choose_precision
 from upreel.inference.preview import Preview
+from upreel.inference.retiming import (
+    DEFAULT_INTERPOLATOR,
+    Retiming,
+    makes_frames,
+    plan_retiming,
+)
 from upreel.inference.stages import Stage, Stages
+from upreel.models.learned_flow import WithLearnedFlow, read_spynet
+from upreel.models.same import Same
 from upreel.models.upscaler import Upscaler, WithFlow
 from upreel.models.weights import load, scales_of
 from upreel.ops.flow import FlowProvider
@@ -41,6 +53,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_MODEL = "swift:real"
 
+Flow = FlowProvider | Literal["spynet"]
+"""What finds optical flow: a solver, or a network that a user has the weights of."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -57,6 +72,8 @@ class Options:
         device: a device of torch, or `auto`.
         precision: what the network computes in.
         flow: what finds the optical flow of a network that uses it; its own choice without it.
+        flow_weights: the file for `spynet`: its own weights, or those of a network that has it
+            inside.
         tile: side of the tiles that a frame is cut into, in input pixels; without it, whole frames,
             or tiles for networks that need them.
         deinterlace: `auto` deinterlaces what the file says is interlaced.
@@ -65,6 +82,10 @@ class Options:
         keep_going: whether the result of a damaged input gets the final name.
         preview: where to draw a picture of one frame before and after.
         trust: what the input may cost, and where it may lead.
+        fps: frames in a second, or a multiple of them; frames keep their size where none of
+            `scale`, `size` and `height` is given.
+        slowmo: how many times slower the result is played, with as many frames more.
+        interpolator: what makes new frames: a shipped name, or a file of weights.
     """
 
     scale: int | None = None
@@ -76,7 +97,8 @@ class Options:
     end: Fraction | None = None
     device: str = "auto"
     precision: Precision = "auto"
-    flow: FlowProvider | None = None
+    flow: Flow | None = None
+    flow_weights: Path | None = None
     tile: int | None = None
     deinterlace: Deinterlace = "auto"
     audio: bool = True
@@ -84,6 +106,9 @@ class Options:
     keep_going: bool = False
     preview: Path | None = None
     trust: Trust = TRUST
+    fps: FrameRate | None = None
+    slowmo: int | None = None
+    interpolator: str = DEFAULT_INTERPOLATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +149,7 @@ class Result:
         seconds: from the first frame to the finished file.
         stages: seconds that each stage was busy.
         preview: the picture of before and after, if one was asked for.
+        tally: what the frames are, where new ones were asked for.
     """
 
     path: Path
@@ -132,6 +158,7 @@ class Result:
     seconds: float
     stages: dict[Stage, float]
     preview: Path | None = None
+    tally: Tally | None = None
 
 
 def upscale(
@@ -169,7 +196,7 @@ def upscale(
         check_place(options.preview, "image", Path(source), overwrite=options.overwrite)
         if options.preview.resolve() == target.resolve():
             raise UsageError(f"{target} is the output already; choose another name for the picture")
-    stages = Stages()
+    stages, tally = Stages(), Tally()
     with _open(source, options) as reader:
         job = _plan(reader, options, upscaler)
         with open_writer(
@@ -179,22 +206,24 @@ def upscale(
             encoding=job.share(options.encoding),
             audio=options.audio,
             overwrite=options.overwrite,
+            pace=job.retiming.pace(reader) if job.retiming else None,
         ) as writer:
             coding = Coding.of(writer.layout, writer.colors)
+            total = job.retiming.total(reader) if job.retiming else reader.frames
             preview = None
             if options.preview:
-                preview = Preview(job.source_coding(reader), coding, frames=reader.frames)
+                preview = Preview(job.source_coding(reader), coding, frames=total)
             began = time.perf_counter()
             count = 0
             write = stages.timed("encode", writer.write)
-            results = _enlarged(reader, job, coding, writer.size, stages)
+            results = _enlarged(reader, job, coding, writer.size, stages, tally)
             with closing(prefetch(results, depth=2)) as pairs:
                 for before, after in pairs:
                     write(after)
                     count += 1
                     if preview:
                         preview.offer(before, after)
-                    progress(Progress(count, reader.frames, time.perf_counter() - began))
+                    progress(Progress(count, total, time.perf_counter() - began))
             if not count:
                 raise _nothing(reader, options)
             partial = reader.damage is not None and not options.keep_going
@@ -206,12 +235,14 @@ def upscale(
             picture = preview.draw(options.preview, reader.video, overwrite=options.overwrite)
     if partial:
         raise DamagedError(
-            f"{reader.damage}; the {count} frames that could be decoded are in {path} "
+            f"{reader.damage}; the {count} frames that could be "
+            f"{'made' if job.retiming else 'decoded'} are in {path} "
             "(--keep-going gives them the final name)"
         )
     seconds = time.perf_counter() - began
     size = shown_size(writer.size, reader.video.rotation)
-    return Result(path, size, count, seconds, stages.seconds, picture)
+    done = tally if job.retiming else None
+    return Result(path, size, count, seconds, stages.seconds, picture, done)
 
 
 def stream(
@@ -228,10 +259,11 @@ def stream(
     with _open(source, options) as reader:
         job = _plan(reader, options, upscaler)
         coding, size = job.source_coding(reader), job.geometry.size
-        results = _enlarged(reader, job, coding, size, Stages())
+        results = _enlarged(reader, job, coding, size, Stages(), Tally())
+        slower = job.retiming.slower if job.retiming else 1
         with closing(prefetch(results, depth=2)) as pairs:
             for _, frame in pairs:
-                yield frame
+                yield replace(frame, time_base=frame.time_base * slower)
         if reader.damage and not options.keep_going:
             raise DamagedError(reader.damage)
 
@@ -243,6 +275,7 @@ class _Job:
     geometry: Geometry
     upscaler: Upscaler
     device: torch.device
+    retiming: Retiming | None
 
     def share(self, encoding: Encoding) -> Encoding:
         """The encoding with as many threads as the network leaves it, unless it says how many."""
@@ -273,6 +306,10 @@ def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
 
 
 def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
+    in_time = options.fps is not None or options.slowmo is not None
+    larger = (options.scale, options.size, options.height) != (None, None, None)
+    if upscaler is None and in_time and not larger and not makes_frames(options.model):
+        upscaler = Same()
     scales = (upscaler.spec.scale,) if upscaler else scales_of(options.model)
     turned = reader.video.rotation % 180 == 90
     stored = (reader.video.width, reader.video.height)
@@ -297,18 +334,47 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
         if dtype != torch.float32:
             in_fp32 = lambda: make(torch.float32)  # noqa: E731
     upscaler = Guarded(upscaler, tile=options.tile or upscaler.spec.tile, in_fp32=in_fp32)
-    if options.flow:
-        if "flow" not in upscaler.spec.inputs:
-            raise UsageError(
-                f"expected a network that uses optical flow for --flow, found {options.model}; "
-                "leave --flow out"
-            )
-        upscaler = WithFlow(upscaler, options.flow)
-    return _Job(geometry, upscaler, device)
+    upscaler = _with_flow(upscaler, options, device)
+    retiming = plan_retiming(
+        reader,
+        upscaler.spec,
+        fps=options.fps,
+        slowmo=options.slowmo,
+        interpolator=options.interpolator,
+        device=device,
+        dtype=dtype,
+    )
+    return _Job(geometry, upscaler, device, retiming)
+
+
+def _with_flow(upscaler: Upscaler, options: Options, device: torch.device) -> Upscaler:
+    """The upscaler with the optical flow that the options ask for."""
+    if options.flow_weights and options.flow != "spynet":
+        raise UsageError("expected --flow spynet beside --flow-weights; add it")
+    if not options.flow:
+        return upscaler
+    if "flow" not in upscaler.spec.inputs:
+        raise UsageError(
+            f"expected a network that uses optical flow for --flow, found {options.model}; "
+            "leave --flow out"
+        )
+    if options.flow != "spynet":
+        return WithFlow(upscaler, options.flow)
+    if options.flow_weights is None:
+        raise UsageError(
+            "expected a file with the weights of SPyNet, which do not ship: name one of BasicSR "
+            "or mmagic, of SPyNet or of BasicVSR, with --flow-weights FILE"
+        )
+    return WithLearnedFlow(upscaler, read_spynet(options.flow_weights).to(device))
 
 
 def _enlarged(
-    reader: Reader, job: _Job, coding: Coding, size: tuple[int, int], stages: Stages
+    reader: Reader,
+    job: _Job,
+    coding: Coding,
+    size: tuple[int, int],
+    stages: Stages,
+    tally: Tally,
 ) -> Iterator[tuple[Frame, Frame]]:
     """Pairs of a frame of the source and the frame of the target that comes of it."""
     converter = PlaneConverter(
@@ -319,12 +385,16 @@ def _enlarged(
         size=job.geometry.size,
         target_size=size,
     )
-    low, high = stages.timed("to tensor", converter.low), converter.high
+    retiming = job.retiming
+    low = stages.timed("to tensor", converter.low)
     with ExitStack() as stack:  # closed from the last to the first: a thread before what it reads
         stack.enter_context(one_core_spared())
         frames = stack.enter_context(
             closing(prefetch(stages.iterate("decode", mark_cuts(reader)), depth=4))
         )
+        if retiming:
+            made = retiming.before(frames, job.source_coding(reader), stages, tally)
+            frames = stack.enter_context(closing(made))
         pairs = stack.enter_context(
             closing(
                 enlarge(
@@ -337,8 +407,15 @@ def _enlarged(
                 )
             )
         )
-        for frame, enlarged in pairs:
-            began = time.perf_counter()
-            pair = frame, high(frame, enlarged)
-            stages.add("to frame", time.perf_counter() - began)
-            yield pair
+        results = _as_frames(pairs, converter, stages)
+        yield from retiming.after(results, tally) if retiming else results
+
+
+def _as_frames(
+    pairs: Iterable[tuple[Frame, Tensor]], converter: PlaneConverter, stages: Stages
+) -> Iterator[tuple[Frame, Frame]]:
+    for frame, enlarged in pairs:
+        began = time.perf_counter()
+        pair = frame, converter.high(frame, enlarged)
+        stages.add("to frame", time.perf_counter() - began)
+        yield pair

@@ -14,8 +14,8 @@ from upreel.ops.flow import FlowProvider
 Color = Literal["luma", "rgb"]
 """What the channels of a clip are: one of luma, or three of R, G and B."""
 
-Input = Literal["flow"]
-"""What a network may need beside frames. `flow` is described at `Window.inputs`."""
+Input = Literal["flow", "flow_back"]
+"""What a network may need beside frames, described at `Window.inputs`."""
 
 State: TypeAlias = dict[str, Tensor]
 """What a recurrent upscaler carries from one step to the next; empty where a scene begins."""
@@ -51,12 +51,15 @@ class Spec:
         future: frames after the middle that `step` wants to see.
         step: how many frames of the middle `step` takes at a time.
         inputs: what has to come with the frames.
-        flow: what finds optical flow, if it is among the inputs.
+        flow: what finds optical flow, if it is among the inputs, in both directions.
         state: the tensors of the state.
         multiple: frame sizes that need no padding inside are multiples of this; others work too.
         halo: how far, in input pixels, one step looks around a pixel (motion comes on top);
             `None` where there is no bound, or one so far away that what lies there hardly counts.
         exact: whether tiles that overlap by `halo` give the same values as the whole frame.
+        windowed: for networks that want to see the whole clip: PSNR in dB, at least, of each frame
+            that was made in windows against the same frame made of the whole clip; `None` for the
+            others, which see all that they want.
         tile: side of the tiles that larger frames have to be cut into to fit into memory, in input
             pixels; `None` where whole frames do.
     """
@@ -74,6 +77,7 @@ class Spec:
     multiple: int = 1
     halo: int | None = None
     exact: bool = True
+    windowed: float | None = None
     tile: int | None = None
 
     @property
@@ -94,7 +98,8 @@ class Window:
         inputs: for `flow`, `(B, K, Spec.past + Spec.future, 2, H, W)`, float32: from each of the
             `K` frames of the middle to each of its neighbours `-past .. -1, 1 .. future`; x then
             y, in input pixels, so that `frame(p)` looks like `neighbour(p + flow(p))`. Zero
-            where there is no such neighbour.
+            where there is no such neighbour. For `flow_back`, the same from each neighbour to the
+            frame of the middle: `neighbour(p)` looks like `frame(p + flow_back(p))`.
     """
 
     clip: Tensor

@@ -58,7 +58,7 @@ class Recipe(Table):
     """
 
     name: str
-    scale: Literal[2, 3, 4, 8]
+    scale: Literal[1, 2, 3, 4, 8]
     seed: int = 1
     network: Network = Network()
     data: Data
@@ -154,7 +154,7 @@ def recipes() -> dict[str, Path]:
 
 def _find(source: str | Path) -> Path:
     path = Path(source)
-    if path.suffix or path.exists():
+    if path.suffix or path.is_file():
         return path
     if path.name not in recipes():
         names = ", ".join(recipes())
