@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from upreel.cli.console import Verbose
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 from upreel.core.instants import FrameRate, Times
 from upreel.errors import UsageError
 
@@ -108,6 +109,8 @@ def upscale(
         Path | None,
         typer.Option(metavar="PNG", help="Also draw a picture of one frame before and after."),
     ] = None,
+    max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     fps: Annotated[
         str | None,
         typer.Option(
@@ -168,6 +171,7 @@ def upscale(
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        trust=trusting(max_pixels, protocols),
         fps=None if fps is None else parse_fps(fps),
         slowmo=None if slowmo is None else parse_times("--slowmo", slowmo),
         interpolator=interpolator,

@@ -14,6 +14,7 @@ from upreel.inference.retiming import DEFAULT_INTERPOLATOR
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
+from upreel.video.trust import TRUST, Trust
 
 
 def upscale(
@@ -37,6 +38,7 @@ def upscale(
     overwrite: bool = False,
     keep_going: bool = False,
     preview: Path | None = None,
+    trust: Trust = TRUST,
     fps: FrameRate | None = None,
     slowmo: int | None = None,
     interpolator: str = DEFAULT_INTERPOLATOR,
@@ -68,6 +70,7 @@ def upscale(
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        trust=trust,
         fps=fps,
         slowmo=slowmo,
         interpolator=interpolator,
@@ -91,6 +94,7 @@ def stream(
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
+    trust: Trust = TRUST,
     fps: FrameRate | None = None,
     slowmo: int | None = None,
     interpolator: str = DEFAULT_INTERPOLATOR,
@@ -116,6 +120,7 @@ def stream(
         tile=tile,
         deinterlace=deinterlace,
         keep_going=keep_going,
+        trust=trust,
         fps=fps,
         slowmo=slowmo,
         interpolator=interpolator,

@@ -46,6 +46,7 @@ from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 from upreel.video.scenes import mark_cuts
 from upreel.video.target import check_place
+from upreel.video.trust import TRUST, Trust
 from upreel.video.writer import check_target, open_writer
 
 log = logging.getLogger(__name__)
@@ -80,6 +81,7 @@ class Options:
         overwrite: whether an existing result is replaced.
         keep_going: whether the result of a damaged input gets the final name.
         preview: where to draw a picture of one frame before and after.
+        trust: what the input may cost, and where it may lead.
         fps: frames in a second, or a multiple of them; frames keep their size where none of
             `scale`, `size` and `height` is given.
         slowmo: how many times slower the result is played, with as many frames more.
@@ -103,6 +105,7 @@ class Options:
     overwrite: bool = False
     keep_going: bool = False
     preview: Path | None = None
+    trust: Trust = TRUST
     fps: FrameRate | None = None
     slowmo: int | None = None
     interpolator: str = DEFAULT_INTERPOLATOR
@@ -286,7 +289,10 @@ class _Job:
 
 
 def _open(source: str | Path, options: Options) -> Reader:
-    return Reader(source, start=options.start, end=options.end, deinterlace=options.deinterlace)
+    return Reader(
+        source, start=options.start, end=options.end, deinterlace=options.deinterlace,
+        trust=options.trust,
+    )  # fmt: skip
 
 
 def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
