@@ -24,7 +24,7 @@ from upreel.models.interpolator import Between, Interpolator
 from upreel.models.upscaler import Window
 from upreel.video.coding import Coding
 from upreel.video.frame import Frame
-from upreel.video.repeats import is_repeat
+from upreel.video.repeats import RepeatFinder
 
 Reason = Literal["scene cut", "same picture", "motion out of reach", "last frame", "nearest"]
 """Why a frame is repeated; `nearest`: the network makes none at that instant."""
@@ -118,6 +118,7 @@ def steps(frames: Iterable[Frame], rate: FrameRate, *, repeats: bool = True) -> 
     held: Frame | None = None
     origin = begin = lasts = Fraction(0)
     first = True
+    finder = RepeatFinder() if repeats else None
     for frame in frames:
         instant = frame.pts * frame.time_base
         if held is None:
@@ -126,7 +127,9 @@ def steps(frames: Iterable[Frame], rate: FrameRate, *, repeats: bool = True) -> 
             lasts = instant - begin
             due = instants(begin, instant, rate, origin=origin, tick=held.time_base)
             new = any(each.phase for each in due)
-            reason = _reason(held, frame, repeats=repeats) if new else None
+            reason: Reason | None = "scene cut" if frame.cut else None
+            if finder and finder.is_repeat(held, frame):
+                reason = "same picture"
             yield Step(held, frame, due, reason, first)
             first = reason is not None or not new
         held, begin = frame, instant
@@ -134,13 +137,6 @@ def steps(frames: Iterable[Frame], rate: FrameRate, *, repeats: bool = True) -> 
         lasts = (held.duration or 0) * held.time_base or lasts or held.time_base
         due = instants(begin, begin + lasts, rate, origin=origin, tick=held.time_base, last=True)
         yield Step(held, None, due, "last frame", first)
-
-
-def _reason(frame: Frame, after: Frame, *, repeats: bool) -> Reason | None:
-    """Why nothing is made between two frames, if so."""
-    if after.cut:
-        return "scene cut"
-    return "same picture" if repeats and is_repeat(frame, after) else None
 
 
 def nearest(step: Step, instant: Instant) -> Frame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import Tensor
 
 from upreel.core.background import prefetch
 from upreel.core.instants import FrameRate
@@ -380,7 +381,6 @@ def _enlarged(
     )
     retiming = job.retiming
     low = stages.timed("to tensor", converter.low)
-    high = stages.timed("to frame", lambda pair: converter.high(*pair))
     with ExitStack() as stack:  # closed from the last to the first: a thread before what it reads
         stack.enter_context(one_core_spared())
         frames = stack.enter_context(
@@ -401,5 +401,15 @@ def _enlarged(
                 )
             )
         )
-        results = ((frame, high((frame, enlarged))) for frame, enlarged in pairs)
+        results = _as_frames(pairs, converter, stages)
         yield from retiming.after(results, tally) if retiming else results
+
+
+def _as_frames(
+    pairs: Iterable[tuple[Frame, Tensor]], converter: PlaneConverter, stages: Stages
+) -> Iterator[tuple[Frame, Frame]]:
+    for frame, enlarged in pairs:
+        began = time.perf_counter()
+        pair = frame, converter.high(frame, enlarged)
+        stages.add("to frame", time.perf_counter() - began)
+        yield pair

@@ -31,7 +31,7 @@ class WithLearnedFlow:
         Raises:
             UsageError: it needs no flow.
         """
-        if "flow" not in inner.spec.inputs:
+        if inner.spec.inputs != {"flow"}:
             raise UsageError("expected a network that uses optical flow for SPyNet, found another")
         self._inner = inner
         self._spynet = spynet
@@ -43,19 +43,16 @@ class WithLearnedFlow:
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:
         """Enlarge the middle of a window: see `Upscaler.step`."""
-        inputs = {
-            name: flow_to_neighbours(
-                window.clip,
-                window.past,
-                window.future,
-                past=self.spec.past,
-                future=self.spec.future,
-                back=name == "flow_back",
-                provider=self._find,
-            )
-            for name in self.spec.inputs
-        }
-        return self._inner.step(replace(window, inputs=inputs), state)
+        flow = flow_to_neighbours(
+            window.clip,
+            window.past,
+            window.future,
+            past=self.spec.past,
+            future=self.spec.future,
+            provider=self._find,
+        )
+        window = replace(window, inputs={"flow": flow})
+        return self._inner.step(window, state)
 
     def _find(self, frames: Tensor, neighbours: Tensor) -> Tensor:
         """As `find_flow`, one pair after the other: SPyNet's features are large."""

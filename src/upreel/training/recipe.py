@@ -58,7 +58,7 @@ class Recipe(Table):
     """
 
     name: str
-    scale: Literal[2, 3, 4, 8]
+    scale: Literal[1, 2, 3, 4, 8]
     seed: int = 1
     network: Network = Network()
     data: Data
