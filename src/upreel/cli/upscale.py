@@ -96,6 +96,15 @@ def upscale(
         Path | None,
         typer.Option(metavar="PNG", help="Also draw a picture of one frame before and after."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--no-resume",
+            help="Keep finished segments where the work breaks off, and go on from there; else "
+            "one unbroken run.",
+        ),
+    ] = True,
+    segment: Annotated[int, typer.Option(help="Frames of IN in a segment, at most.", min=2)] = 400,
     verbose: Verbose = False,
 ) -> None:
     """Enlarge a video; sound, subtitles, timing and colour stay as they are.
@@ -132,13 +141,15 @@ def upscale(
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        resume=resume,
+        segment=segment,
     )
     with shown(f"{Path(source).name} -> {target.name}") as progress:
         result = run(source, target, options, progress=progress)
     width, tall = result.size
     typer.echo(
         f"{result.path}: {result.frames} frames of {width}x{tall} "
-        f"in {result.seconds:.1f} s ({result.frames / max(result.seconds, 1e-9):.1f} fps)"
+        f"in {result.seconds:.1f} s ({result.fps:.1f} fps)"
     )
     if result.preview:
         typer.echo(f"{result.preview}: one frame before and after")

@@ -34,14 +34,20 @@ def failed(target: Path, error: Exception) -> UpreelError:
 
 def discard_pending() -> None:
     """Remove whatever is pending in this process, which is about to end."""
-    for pending in list(_Pending.begun):
+    for pending in list(Pending.begun):
         pending.discard()
 
 
-class _Pending(ABC):
-    """What a pending file and a pending folder share: leaving the block discards."""
+class Pending(ABC):
+    """What is not finished and should not stay: leaving the block discards it.
 
-    begun: ClassVar[WeakSet[_Pending]] = WeakSet()
+    Attributes:
+        begun: all of them, so that a process that has to end at once can discard them.
+        kept: for each output of this process that could go on later, how many frames are done.
+    """
+
+    begun: ClassVar[WeakSet[Pending]] = WeakSet()
+    kept: ClassVar[dict[Path, int]] = {}
     target: Path
     path: Path
 
@@ -61,7 +67,7 @@ class _Pending(ABC):
         self.discard()
 
 
-class PendingFile(_Pending):
+class PendingFile(Pending):
     """A file written under a hidden name beside its final one.
 
     Leaving the `with` block without `commit` removes it. A process that is killed leaves the
@@ -112,7 +118,7 @@ class PendingFile(_Pending):
         self.path.unlink(missing_ok=True)
 
 
-class PendingFolder(_Pending):
+class PendingFolder(Pending):
     """Files written into a hidden folder, moved into the final one together.
 
     Attributes:

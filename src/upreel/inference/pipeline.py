@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -14,27 +14,33 @@ import torch
 
 from upreel.core.background import prefetch
 from upreel.errors import DamagedError, MediaError, UsageError
-from upreel.inference.cores import encoder_threads, one_core_spared
+from upreel.inference.cores import network_threads, one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
+from upreel.inference.join import SegmentedWriter, can_be_joined, open_target
+from upreel.inference.ledger import describe_job
 from upreel.inference.loop import enlarge
+from upreel.inference.pins import Pins, choose_pins
+from upreel.inference.plan import MOST_FRAMES, Plan, cut_into_segments
 from upreel.inference.planes import PlaneConverter
 from upreel.inference.precision import Precision, choose_device, choose_precision
-from upreel.inference.preview import Preview
+from upreel.inference.preview import Preview, check_picture
+from upreel.inference.sources import Sources
 from upreel.inference.stages import Stage, Stages
+from upreel.inference.work import Work, is_result, remove_work
 from upreel.models.upscaler import Upscaler, WithFlow
-from upreel.models.weights import load, scales_of
+from upreel.models.weights import file_of, load, scales_of
 from upreel.ops.flow import FlowProvider
 from upreel.video.coding import Coding
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
 from upreel.video.geometry import shown_size
+from upreel.video.image_writer import ImageWriter
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
 from upreel.video.scenes import mark_cuts
-from upreel.video.target import check_place
-from upreel.video.writer import check_target, open_writer
+from upreel.video.writer import Writer, check_target
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +69,9 @@ class Options:
         overwrite: whether an existing result is replaced.
         keep_going: whether the result of a damaged input gets the final name.
         preview: where to draw a picture of one frame before and after.
+        resume: whether to work in segments, to keep those that are finished where the work breaks
+            off, and to go on from there.
+        segment: frames of the source in a segment, at most.
     """
 
     scale: int | None = None
@@ -81,6 +90,12 @@ class Options:
     overwrite: bool = False
     keep_going: bool = False
     preview: Path | None = None
+    resume: bool = True
+    segment: int = MOST_FRAMES
+
+
+_HARMLESS = frozenset({"overwrite", "keep_going", "preview", "resume"})
+"""Options that can change in the middle of a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,23 +106,25 @@ class Progress:
         frames: written so far.
         total: expected; `None` where the file does not say.
         seconds: since the first frame was asked for.
+        before: how many of the frames an earlier run has written.
     """
 
     frames: int
     total: int | None
     seconds: float
+    before: int = 0
 
     @property
     def fps(self) -> float:
         """Frames per second so far."""
-        return self.frames / self.seconds if self.seconds else 0.0
+        return (self.frames - self.before) / self.seconds if self.seconds else 0.0
 
     @property
     def remaining(self) -> float | None:
         """Seconds that are left at this speed."""
-        if self.total is None or not self.frames:
+        if self.total is None or not self.fps:
             return None
-        return max(0, self.total - self.frames) * self.seconds / self.frames
+        return max(0, self.total - self.frames) / self.fps
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +138,7 @@ class Result:
         seconds: from the first frame to the finished file.
         stages: seconds that each stage was busy.
         preview: the picture of before and after, if one was asked for.
+        before: how many of the frames an earlier run has written.
     """
 
     path: Path
@@ -129,6 +147,12 @@ class Result:
     seconds: float
     stages: dict[Stage, float]
     preview: Path | None = None
+    before: int = 0
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of this run."""
+        return (self.frames - self.before) / max(self.seconds, 1e-9)
 
 
 def upscale(
@@ -157,58 +181,96 @@ def upscale(
     """
     options = options or Options()
     target = Path(target)
-    check_target(target, source, overwrite=options.overwrite, encoding=options.encoding)
-    if options.preview:
-        if options.preview.suffix.lower() != ".png":
-            raise UsageError(
-                f"expected a name that ends in .png for the preview, found {options.preview}"
-            )
-        check_place(options.preview, "image", Path(source), overwrite=options.overwrite)
-        if options.preview.resolve() == target.resolve():
-            raise UsageError(f"{target} is the output already; choose another name for the picture")
-    stages = Stages()
-    with _open(source, options) as reader:
-        job = _plan(reader, options, upscaler)
-        with open_writer(
+    finished = is_result(target)  # a run was killed after its last step but one
+    _check(source, target, options, overwrite=options.overwrite or finished)
+    if not options.resume:
+        remove_work(target)
+    with ExitStack() as stack:
+        reader = stack.enter_context(_open(source, options))
+        sources = Sources(source, strict=not options.keep_going)
+        geometry = _geometry(reader, options, upscaler)
+        work = None
+        if upscaler is None and options.resume and can_be_joined(target, reader, options.encoding):
+            work = stack.enter_context(Work(target))
+            weights = file_of(options.model, geometry.scale)
+            description = describe_job(sources.identity, options, weights, leave_out=_HARMLESS)
+            same = work.begin(description, lambda: _choose_pins(options))
+            if finished and not same:
+                _check(source, target, options, overwrite=options.overwrite)
+            stack.enter_context(network_threads(work.ledger.pins.threads))
+        pins = work.ledger.pins if work else _choose_pins(options)
+        job = _plan(geometry, options, upscaler, pins)
+        writer = open_target(
             target,
             source=reader,
-            size=job.geometry.size,
-            encoding=job.share(options.encoding),
+            size=geometry.size,
+            encoding=replace(options.encoding, threads=pins.encoder_threads),
             audio=options.audio,
-            overwrite=options.overwrite,
-        ) as writer:
-            coding = Coding.of(writer.layout, writer.colors)
-            preview = None
-            if options.preview:
-                preview = Preview(job.source_coding(reader), coding, frames=reader.frames)
-            began = time.perf_counter()
-            count = 0
-            write = stages.timed("encode", writer.write)
-            results = _enlarged(reader, job, coding, writer.size, stages)
-            with closing(prefetch(results, depth=2)) as pairs:
-                for before, after in pairs:
-                    write(after)
-                    count += 1
-                    if preview:
-                        preview.offer(before, after)
-                    progress(Progress(count, reader.frames, time.perf_counter() - began))
-            if not count:
-                raise _nothing(reader, options)
-            partial = reader.damage is not None and not options.keep_going
-            path = writer.finish(partial=partial)
-            if reader.damage and not partial:
-                log.warning("%s; the result has the frames that could be decoded", reader.damage)
-        picture = None
-        if preview and options.preview:
-            picture = preview.draw(options.preview, reader.video, overwrite=options.overwrite)
+            overwrite=options.overwrite or finished,
+            work=work,
+            check=sources.check,
+        )
+        stack.enter_context(writer)
+        frames = mark_cuts(reader)
+        if isinstance(writer, SegmentedWriter):
+            plan = Plan.of(job.upscaler.spec, most=options.segment)
+            frames = cut_into_segments(reader, plan, writer.start, writer.expect)
+        return _run(reader, frames, job, writer, sources, options, progress)
+
+
+def _check(source: str | Path, target: Path, options: Options, *, overwrite: bool) -> None:
+    check_target(target, source, overwrite=overwrite, encoding=options.encoding)
+    if options.preview:
+        check_picture(options.preview, source, target, overwrite=options.overwrite)
+
+
+def _run(
+    reader: Reader,
+    frames: Iterable[Frame],
+    job: _Job,
+    writer: Writer | ImageWriter | SegmentedWriter,
+    sources: Sources,
+    options: Options,
+    progress: Callable[[Progress], None],
+) -> Result:
+    """Enlarge frames into a writer, after what an earlier run has written, and finish it."""
+    stages = Stages()
+    coding = Coding.of(writer.layout, writer.colors)
+    ledger = writer.ledger if isinstance(writer, SegmentedWriter) else None
+    count = done = ledger.frames if ledger else 0
+    preview = None
+    if options.preview:
+        left = None if reader.frames is None else reader.frames - done
+        preview = Preview(job.source_coding(reader), coding, frames=left)
+    began = time.perf_counter()
+    write = stages.timed("encode", writer.write)
+    results = _enlarged(reader, frames, job, coding, writer.size, stages)
+    with closing(prefetch(results, depth=2)) as pairs:
+        for before, after in pairs:
+            write(after)
+            count += 1
+            if preview:
+                preview.offer(before, after)
+            progress(Progress(count, reader.frames, time.perf_counter() - began, done))
+    if not count:
+        raise _nothing(reader, options)
+    damage = reader.damage or (ledger and ledger.damage)
+    partial = damage is not None and not options.keep_going
+    sources.check()
+    path = writer.finish(partial=partial)
+    if damage and not partial:
+        log.warning("%s; the result has the frames that could be decoded", damage)
+    picture = None
+    if preview and options.preview:
+        picture = preview.draw(options.preview, reader.video, overwrite=options.overwrite)
     if partial:
         raise DamagedError(
-            f"{reader.damage}; the {count} frames that could be decoded are in {path} "
+            f"{damage}; the {count} frames that could be decoded are in {path} "
             "(--keep-going gives them the final name)"
         )
     seconds = time.perf_counter() - began
     size = shown_size(writer.size, reader.video.rotation)
-    return Result(path, size, count, seconds, stages.seconds, picture)
+    return Result(path, size, count, seconds, stages.seconds, picture, done)
 
 
 def stream(
@@ -223,9 +285,9 @@ def stream(
     """
     options = options or Options()
     with _open(source, options) as reader:
-        job = _plan(reader, options, upscaler)
+        job = _plan(_geometry(reader, options, upscaler), options, upscaler, _choose_pins(options))
         coding, size = job.source_coding(reader), job.geometry.size
-        results = _enlarged(reader, job, coding, size, Stages())
+        results = _enlarged(reader, mark_cuts(reader), job, coding, size, Stages())
         with closing(prefetch(results, depth=2)) as pairs:
             for _, frame in pairs:
                 yield frame
@@ -240,12 +302,6 @@ class _Job:
     geometry: Geometry
     upscaler: Upscaler
     device: torch.device
-
-    def share(self, encoding: Encoding) -> Encoding:
-        """The encoding with as many threads as the network leaves it, unless it says how many."""
-        if encoding.threads or self.device.type != "cpu":
-            return encoding
-        return replace(encoding, threads=encoder_threads())
 
     def source_coding(self, reader: Reader) -> Coding:
         video = reader.video  # what its tags leave open is guessed as the writer guesses it
@@ -266,7 +322,11 @@ def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
     return MediaError(reader.damage or f"no frame of {reader.path} could be decoded")
 
 
-def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
+def _choose_pins(options: Options) -> Pins:
+    return choose_pins(options.device, options.precision, threads=options.encoding.threads)
+
+
+def _geometry(reader: Reader, options: Options, upscaler: Upscaler | None) -> Geometry:
     scales = (upscaler.spec.scale,) if upscaler else scales_of(options.model)
     turned = reader.video.rotation % 180 == 90
     stored = (reader.video.width, reader.video.height)
@@ -277,10 +337,12 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
         size=options.size,
         height=options.height,
     )
-    if turned:
-        geometry = replace(geometry, size=geometry.size[::-1])
-    device = choose_device(options.device)
-    dtype = choose_precision(options.precision, device)
+    return replace(geometry, size=geometry.size[::-1]) if turned else geometry
+
+
+def _plan(geometry: Geometry, options: Options, upscaler: Upscaler | None, pins: Pins) -> _Job:
+    device = choose_device(pins.device)
+    dtype = choose_precision(pins.precision, device)
 
     def make(dtype: torch.dtype) -> Upscaler:
         return load(options.model, geometry.scale, device=device, dtype=dtype)
@@ -302,7 +364,12 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
 
 
 def _enlarged(
-    reader: Reader, job: _Job, coding: Coding, size: tuple[int, int], stages: Stages
+    reader: Reader,
+    source: Iterable[Frame],
+    job: _Job,
+    coding: Coding,
+    size: tuple[int, int],
+    stages: Stages,
 ) -> Iterator[tuple[Frame, Frame]]:
     """Pairs of a frame of the source and the frame of the target that comes of it."""
     converter = PlaneConverter(
@@ -316,9 +383,7 @@ def _enlarged(
     low, high = stages.timed("to tensor", converter.low), converter.high
     with ExitStack() as stack:  # closed from the last to the first: a thread before what it reads
         stack.enter_context(one_core_spared())
-        frames = stack.enter_context(
-            closing(prefetch(stages.iterate("decode", mark_cuts(reader)), depth=4))
-        )
+        frames = stack.enter_context(closing(prefetch(stages.iterate("decode", source), depth=4)))
         pairs = stack.enter_context(
             closing(
                 enlarge(
@@ -332,6 +397,8 @@ def _enlarged(
             )
         )
         for frame, enlarged in pairs:
+            if frame.segment is None:  # it was there for its neighbours
+                continue
             began = time.perf_counter()
             pair = frame, high(frame, enlarged)
             stages.add("to frame", time.perf_counter() - began)

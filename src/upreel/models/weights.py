@@ -216,10 +216,22 @@ def load(
             f"expected a scale out of {', '.join(map(str, scales_of(model)))} for {model}, "
             f"found {scale}"
         )
-    if model in FILTERS:
+    path = file_of(model, scale)
+    if path is None:
         return FILTERS[model](scale)
-    path = Path(model) if is_file(model) else shipped(_full_name(model), scale)
     return build(path, device=device, dtype=dtype)
+
+
+def file_of(model: str, scale: int) -> Path | None:
+    """The file of weights of a model; `None` for one that needs none.
+
+    Raises:
+        UsageError: no model has this name and scale.
+        WeightsError: a file that ships is damaged.
+    """
+    if model in FILTERS:
+        return None
+    return Path(model) if is_file(model) else shipped(_full_name(model), scale)
 
 
 def build(

@@ -46,6 +46,7 @@ class VideoTrack:
         time_base: of the packets, seconds.
         last: the pts of the latest frame, in `time_base`.
         end: where the latest frame ends, seconds of the source.
+        shift: seconds that are taken off every instant of the source.
     """
 
     size: tuple[int, int]
@@ -78,7 +79,7 @@ class VideoTrack:
         self.time_base = Fraction(1)
         self.last = -(2**62)
         self.end = Fraction(0)
-        self._shift = Fraction(0)
+        self.shift = Fraction(0)
         self._rate = DEFAULT_RATE
         self._stream: av.VideoStream | None = None
         self._count = 0
@@ -123,7 +124,7 @@ class VideoTrack:
         """
         self.time_base = self.plan.container.time_base or first.time_base
         cut = self._cut(first)
-        self._shift = cut.shift
+        self.shift = cut.shift
         self._rate = plausible_rate(self._source.video.frame_rate, first)
         return cut
 
@@ -206,12 +207,12 @@ class VideoTrack:
             )
         if frame.captions and keeps_captions(self.plan.encoder):
             made = with_captions(made, frame.captions)
-        begin = frame.pts * frame.time_base - self._shift
+        begin = frame.pts * frame.time_base - self.shift
         pts = max(ticks(begin, self.time_base), self.last + 1)
         if frame.duration:
             end = begin + frame.duration * frame.time_base
             made.duration = self._durations[pts] = max(1, ticks(end, self.time_base) - pts)
-            self.end = end + self._shift
+            self.end = end + self.shift
         self.last = pts
         self._count += 1
         made.pts, made.time_base = pts, self.time_base
