@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import traceback
 from typing import Annotated
 
@@ -23,9 +24,10 @@ from upreel.cli.doctor import doctor
 from upreel.cli.eval import evaluate
 from upreel.cli.models import app as models
 from upreel.cli.probe import probe
-from upreel.cli.stopping import STATUS, Terminated, say_stopped, stopping_in_time
+from upreel.cli.stopping import STATUS, Terminated, say_kept, say_stopped, stopping_in_time
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
+from upreel.core.files import Pending
 from upreel.errors import UpreelError
 
 app = typer.Typer(
@@ -78,11 +80,13 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status.
     """
     set_up_logging()
-    with stopping_in_time():
-        return _run(arguments)
+    Pending.kept.clear()
+    given = sys.argv[1:] if arguments is None else arguments
+    with stopping_in_time(given):
+        return _run(given)
 
 
-def _run(arguments: list[str] | None) -> int:
+def _run(arguments: list[str]) -> int:
     try:
         status = app(arguments, prog_name="upreel", standalone_mode=False)
     except UpreelError as error:
@@ -109,4 +113,6 @@ def _run(arguments: list[str] | None) -> int:
         status = 1
     if status in STATUS.values():  # of an exception, or as typer reports Ctrl-C
         say_stopped()
+    if status:
+        say_kept(arguments)
     return status if isinstance(status, int) else 0

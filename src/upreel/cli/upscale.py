@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Literal
@@ -105,6 +106,10 @@ def upscale(
         ),
     ] = True,
     segment: Annotated[int, typer.Option(help="Frames of IN in a segment, at most.", min=2)] = 400,
+    status: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="Also tell other programs in this file how far it is."),
+    ] = None,
     verbose: Verbose = False,
 ) -> None:
     """Enlarge a video; sound, subtitles, timing and colour stay as they are.
@@ -118,8 +123,9 @@ def upscale(
     upreel upscale frames/%05d.png out-frames/ --scale 2 --model swift:clean
     """
     from upreel.cli.progress import shown
-    from upreel.inference.pipeline import Options
+    from upreel.inference.pipeline import Options, Progress
     from upreel.inference.pipeline import upscale as run
+    from upreel.inference.status import Status
     from upreel.video.encoding import Encoding
 
     if not source:
@@ -144,8 +150,16 @@ def upscale(
         resume=resume,
         segment=segment,
     )
-    with shown(f"{Path(source).name} -> {target.name}") as progress:
-        result = run(source, target, options, progress=progress)
+    with ExitStack() as stack:
+        progress = stack.enter_context(shown(f"{Path(source).name} -> {target.name}"))
+        told = stack.enter_context(Status(status, target)) if status else None
+
+        def report(now: Progress) -> None:
+            progress(now)
+            if told:
+                told.update(now)
+
+        result = run(source, target, options, progress=report)
     width, tall = result.size
     typer.echo(
         f"{result.path}: {result.frames} frames of {width}x{tall} "

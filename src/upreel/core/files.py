@@ -182,6 +182,21 @@ class PendingFolder(Pending):
         shutil.rmtree(self.path, ignore_errors=True)
 
 
+def replace_text(path: Path, text: str) -> None:
+    """Give a file another content in one step; who reads it sees the old one or the new one.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    pending = _hidden(path, path.suffix)
+    try:
+        pending.write_text(text, encoding="utf-8")
+        pending.replace(path)
+    except OSError as error:
+        pending.unlink(missing_ok=True)
+        raise failed(path, error) from error
+
+
 def _hidden(target: Path, suffix: str) -> Path:
     stem = target.stem[:40]  # names of files are limited to 255 bytes
     return target.with_name(f".{stem}.{secrets.token_hex(4)}.partial{suffix}")
