@@ -27,7 +27,7 @@ from upreel.cli.probe import probe
 from upreel.cli.stopping import STATUS, Terminated, say_kept, say_stopped, stopping_in_time
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
-from upreel.core.files import Pending
+from upreel.core.files import Pending, discard_pending
 from upreel.errors import UpreelError
 
 app = typer.Typer(
@@ -112,6 +112,7 @@ def _run(arguments: list[str]) -> int:
         )
         status = 1
     if status in STATUS.values():  # of an exception, or as typer reports Ctrl-C
+        discard_pending()
         say_stopped()
     if status:
         say_kept(arguments)

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
-from weakref import WeakSet
 
 from upreel.errors import OutputError, UpreelError, UsageError
 
@@ -36,17 +35,19 @@ def discard_pending() -> None:
     """Remove whatever is pending in this process, which is about to end."""
     for pending in list(Pending.begun):
         pending.discard()
+        pending.begun.discard(pending)
 
 
 class Pending(ABC):
     """What is not finished and should not stay: leaving the block discards it.
 
     Attributes:
-        begun: all of them, so that a process that has to end at once can discard them.
+        begun: all of them, so that a process that has to end at once can discard them, those too
+            that Ctrl-C kept from entering their block.
         kept: for each output of this process that could go on later, how many frames are done.
     """
 
-    begun: ClassVar[WeakSet[Pending]] = WeakSet()
+    begun: ClassVar[set[Pending]] = set()
     kept: ClassVar[dict[Path, int]] = {}
     target: Path
     path: Path
@@ -65,6 +66,7 @@ class Pending(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.discard()
+        self.begun.discard(self)
 
 
 class PendingFile(Pending):
@@ -87,11 +89,12 @@ class PendingFile(Pending):
         self.target = target
         self._overwrite = overwrite
         self.path = _hidden(target, target.suffix)
+        self.begun.add(self)
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except OSError as error:
+            self.begun.discard(self)
             raise failed(target, error) from error
-        self.begun.add(self)
 
     def commit(self, *, partial: bool = False) -> Path:
         """Bring the file to the disk, give it its final name, and return that.
@@ -144,11 +147,12 @@ class PendingFolder(Pending):
         self._replaces = replaces
         # Inside a folder that exists: what is above it may belong to somebody else.
         self.path = _hidden(target / target.name if target.is_dir() else target, "")
+        self.begun.add(self)
         try:
             self.path.mkdir()
         except OSError as error:
+            self.begun.discard(self)
             raise failed(target, error) from error
-        self.begun.add(self)
 
     def commit(self, *, partial: bool = False) -> Path:
         """Move every file into the final folder and return that.

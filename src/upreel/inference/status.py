@@ -7,7 +7,8 @@ import logging
 import os
 import time
 from pathlib import Path
-from typing import Literal, Self
+from types import TracebackType
+from typing import Literal
 
 from upreel.core.files import Pending, replace_text
 from upreel.errors import OutputError
@@ -87,12 +88,15 @@ class Status(Pending):
         """Write that the job was stopped, if it has not come to an end."""
         self._end("stopped")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write how it ended."""
         if kind is None:
             self._end("done")
         elif issubclass(kind, Exception):
             self._end("failed", str(error) or kind.__name__)
-        self.discard()
+        super().__exit__(kind, error, trace)

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from types import TracebackType
 
 from upreel.core.files import Pending, PendingFile, failed
 from upreel.core.lock import Lock
@@ -84,9 +84,6 @@ class Work(Pending):
                 f"Another upreel is writing {target}. Wait for it, stop it, or name another file."
             )
         self.begun.add(self)
-
-    def __enter__(self) -> Self:
-        return self
 
     def begin(self, job: dict[str, str], pins: Callable[[], Pins]) -> bool:
         """Go on where the same job was left, or start over, and say so where work is lost.
@@ -195,8 +192,14 @@ class Work(Pending):
                 if file.name not in kept:
                     file.unlink(missing_ok=True)
 
-    def __exit__(self, *details: object) -> None:
-        self.discard()
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Keep or remove, and let others have it."""
+        super().__exit__(kind, error, trace)
         self._lock.release()
 
 
