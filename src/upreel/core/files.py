@@ -80,15 +80,22 @@ class PendingFile(Pending):
         path: where to write; the file exists and is empty.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, target: Path, *, overwrite: bool = False, folder: Path | None = None
+    ) -> None:
         """Make the empty file.
+
+        Args:
+            target: the final name.
+            overwrite: whether an existing file may be replaced.
+            folder: where to write, on the same file system; beside the final name without it.
 
         Raises:
             OutputError: the folder cannot be written to.
         """
         self.target = target
         self._overwrite = overwrite
-        self.path = _hidden(target, target.suffix)
+        self.path = _hidden(folder / target.name if folder else target, target.suffix)
         self.begun.add(self)
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))

@@ -211,7 +211,9 @@ class SegmentedWriter:
             self._end_segment(None)
             if self._first is None:
                 raise OutputError(f"Nothing to write to {self._target}: the source has no frame.")
-            with PendingFile(self._target, overwrite=self._overwrite) as pending:
+            with PendingFile(
+                self._target, overwrite=self._overwrite, folder=self._work.path
+            ) as pending:
                 self._join(pending.path, self._first, partial=partial)
                 self._check()
                 self._work.announce(pending.path)
