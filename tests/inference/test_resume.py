@@ -7,7 +7,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -25,7 +25,14 @@ from upreel.video.encoding import Encoding
 FRAMES = 25
 OPTIONS = Options(scale=2, precision="fp32", segment=8)
 
-Everything = tuple[list[tuple[int | None, str]], list[tuple[object, ...]], list[object]]
+
+@dataclass(frozen=True)
+class Everything:
+    """Decoded frames with their pts, the packets of all streams, and what is said of these."""
+
+    frames: list[tuple[int | None, str]] = field(default_factory=list)
+    packets: list[tuple[int, int | None, int | None, str]] = field(default_factory=list)
+    streams: list[tuple[str, object, int | None, dict[str, str]]] = field(default_factory=list)
 
 
 class Stopped(BaseException):
@@ -33,20 +40,21 @@ class Stopped(BaseException):
 
 
 def everything(path: Path) -> Everything:
-    """Decoded frames with their pts, the packets of all streams, and what is said of these."""
-    frames, packets, streams = [], [], []
+    """Look at a file."""
+    found = Everything()
     with av.open(str(path)) as container:
         for stream in container.streams:
-            streams.append((stream.type, stream.time_base, stream.duration, stream.metadata))
+            said = (stream.type, stream.time_base, stream.duration, stream.metadata)
+            found.streams.append(said)
         for frame in container.decode(video=0):
             planes = b"".join(bytes(plane) for plane in frame.planes)
-            frames.append((frame.pts, hashlib.md5(planes).hexdigest()))
+            found.frames.append((frame.pts, hashlib.md5(planes).hexdigest()))
     with av.open(str(path)) as container:
         for packet in container.demux():
             if packet.size:
                 data = hashlib.md5(bytes(packet)).hexdigest()
-                packets.append((packet.stream.index, packet.pts, packet.duration, data))
-    return frames, packets, streams
+                found.packets.append((packet.stream.index, packet.pts, packet.duration, data))
+    return found
 
 
 def stop_at(frame: int) -> Callable[[Progress], None]:

@@ -28,7 +28,7 @@ from upreel.cli.stopping import STATUS, Terminated, say_kept, say_stopped, stopp
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
 from upreel.core.files import Pending, discard_pending
-from upreel.errors import UpreelError
+from upreel.errors import UpreelError, is_out_of_memory
 
 app = typer.Typer(
     add_completion=False,
@@ -100,17 +100,18 @@ def _run(arguments: list[str]) -> int:
         status = STATUS[signal.SIGTERM]
     except KeyboardInterrupt:
         status = STATUS[signal.SIGINT]
-    except MemoryError as error:
-        say(str(error) or "memory does not suffice; try --tile 256 or a smaller --scale")
-        status = 1
     except Exception as error:
+        status = 1
         if is_verbose() or os.environ.get("UPREEL_DEBUG"):
             traceback.print_exc()
-        say(
-            f"unexpected {type(error).__name__}: {error}. This is a mistake in upreel: "
-            "please report it with what the same command prints with -v"
-        )
-        status = 1
+        if is_out_of_memory(error):
+            ours = isinstance(error, MemoryError) and str(error)
+            say(ours or "memory does not suffice; try --tile 256 or a smaller --scale")
+        else:
+            say(
+                f"unexpected {type(error).__name__}: {error}. This is a mistake in upreel: "
+                "please report it with what the same command prints with -v"
+            )
     if status in STATUS.values():  # of an exception, or as typer reports Ctrl-C
         discard_pending()
         say_stopped()

@@ -9,7 +9,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from upreel.errors import NumericError
+from upreel.errors import NumericError, is_out_of_memory
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Spec, State, Upscaler, Window
 
@@ -84,7 +84,7 @@ class Guarded:
             try:
                 return upscaler.step(window, state)
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 smaller = (self._tile or max(window.clip.shape[-2:])) // 2
                 if smaller < SMALLEST_TILE:
@@ -101,10 +101,3 @@ class Guarded:
 def _finite(values: Tensor) -> bool:
     """Whether all values are finite; a sum is not if one of them is not."""
     return bool(torch.isfinite(values.sum(dtype=torch.float32)))
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(error)
-    return "can't allocate memory" in text or "out of memory" in text

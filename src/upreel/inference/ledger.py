@@ -15,7 +15,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
 from upreel import __version__
-from upreel.core.files import PendingFile
+from upreel.core.files import PendingFile, failed
 from upreel.inference.pins import Pins
 from upreel.inference.plan import WARM_UP, Start
 
@@ -114,7 +114,10 @@ class Ledger(_Entry):
             OutputError: it cannot be written.
         """
         with PendingFile(folder / NAME, overwrite=True) as pending:
-            pending.path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            try:
+                pending.path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+            except OSError as error:
+                raise failed(pending.target, error) from error
             pending.commit()
 
 
