@@ -20,9 +20,9 @@ from upreel.errors import MediaError
 from upreel.video.routes import Packet
 
 _MAGIC = b"upreel packets 1\n"
-_BASE = struct.Struct("<qq")  # the time base
-_ENTRY = struct.Struct("<qqqI?")  # pts, dts, duration, bytes, key
-_END = struct.Struct("<qI")  # how many packets, checksum of all before
+_BASE = struct.Struct("<ii")  # the time base
+_ENTRY = struct.Struct("<qqqI?")  # pts, dts, duration, bytes, key; after the last one all unknown
+_CHECKSUM = struct.Struct("<I")  # of all before
 _UNKNOWN = -(2**63)
 
 
@@ -38,7 +38,6 @@ class PacketWriter:
         """
         self._file: BinaryIO = path.open("wb")
         self._checksum = 0
-        self._count = 0
         self._put(_MAGIC + _BASE.pack(*time_base.as_integer_ratio()))
 
     def __enter__(self) -> Self:
@@ -61,12 +60,11 @@ class PacketWriter:
             )
             self._put(_ENTRY.pack(*times, len(data), packet.is_keyframe))
             self._put(data)
-            self._count += 1
 
     def finish(self) -> int:
         """Write the end, and return the checksum of the file."""
         self._put(_ENTRY.pack(_UNKNOWN, _UNKNOWN, _UNKNOWN, 0, False))
-        self._file.write(_END.pack(self._count, self._checksum))
+        self._file.write(_CHECKSUM.pack(self._checksum))
         self._file.close()
         return self._checksum
 
@@ -75,47 +73,26 @@ def read_packets(path: Path) -> Iterator[Packet]:
     """The packets of a file, in their order.
 
     Raises:
-        MediaError: the file is not whole; raised before its last packet is handed out.
+        MediaError: the file is not as it was written; nothing was handed out then.
     """
-    size = path.stat().st_size
+    checksum_of(path)
     with path.open("rb") as file:
-        checksum = 0
-
-        def take(count: int) -> bytes:
-            nonlocal checksum
-            data = file.read(count) if count <= size else b""
-            if len(data) != count:
-                raise damaged(path)
-            checksum = zlib.crc32(data, checksum)
-            return data
-
-        if take(len(_MAGIC)) != _MAGIC:
+        magic, base = file.read(len(_MAGIC)), file.read(_BASE.size)
+        if magic != _MAGIC or min(_BASE.unpack(base)) < 1:
             raise damaged(path)
-        above, below = _BASE.unpack(take(_BASE.size))
-        if above < 1 or below < 1:
-            raise damaged(path)
-        held: Packet | None = None
-        count = 0
-        while True:
-            pts, dts, duration, length, key = _ENTRY.unpack(take(_ENTRY.size))
+        time_base = Fraction(*_BASE.unpack(base))
+        while len(entry := file.read(_ENTRY.size)) == _ENTRY.size:
+            pts, dts, duration, length, key = _ENTRY.unpack(entry)
             if not length:
-                break
-            packet = av.Packet(take(length))
-            packet.time_base = Fraction(above, below)
+                return
+            packet = av.Packet(file.read(length))
+            packet.time_base = time_base
             packet.pts = None if pts == _UNKNOWN else pts
             packet.dts = None if dts == _UNKNOWN else dts
             packet.duration = None if duration == _UNKNOWN else duration
             packet.is_keyframe = key
-            if held is not None:
-                yield held
-            held = packet
-            count += 1
-        expected = count, checksum
-        end = file.read()
-        if len(end) != _END.size or _END.unpack(end) != expected:
-            raise damaged(path)
-        if held is not None:
-            yield held
+            yield packet
+        raise damaged(path)
 
 
 def checksum_of(path: Path) -> int:
@@ -127,14 +104,14 @@ def checksum_of(path: Path) -> int:
     checksum = 0
     try:
         with path.open("rb") as file:
-            left = path.stat().st_size - _END.size
+            left = path.stat().st_size - _CHECKSUM.size
             while left > 0 and (data := file.read(min(left, 1 << 20))):
                 checksum = zlib.crc32(data, checksum)
                 left -= len(data)
             end = file.read()
     except OSError as error:
         raise damaged(path) from error
-    if left or len(end) != _END.size or _END.unpack(end)[1] != checksum:
+    if left or len(end) != _CHECKSUM.size or _CHECKSUM.unpack(end)[0] != checksum:
         raise damaged(path)
     return checksum
 
