@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from torch import Tensor
 
 from tests.inference.test_resume import (
     FRAMES,
@@ -19,8 +21,11 @@ from tests.inference.test_resume import (
 )
 from tests.video.media import write_video
 from upreel.errors import MediaError, OutputError
+from upreel.inference import pipeline
 from upreel.inference.pipeline import Options, Progress, upscale
 from upreel.inference.work import folder_of
+from upreel.models.bicubic import Bicubic
+from upreel.models.upscaler import State, Upscaler, Window
 
 OPTIONS = Options(model="bicubic", scale=2, segment=8)
 
@@ -204,3 +209,39 @@ def test_a_limit_on_memory(tmp_path: Path) -> None:
         assert len(lines) == 1
     assert not target.exists()
     assert upscale(source, target, Options(segment=2, precision="fp32")).frames == 6
+
+
+class Moody(Bicubic):
+    """Runs out of memory now and then, and gives values that are not finite."""
+
+    def __init__(self, scale: int, *, broken: bool) -> None:
+        super().__init__(scale)
+        self.steps = 0
+        self.broken = broken
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        self.steps += 1
+        if self.steps in {5, 13} and max(window.clip.shape[-2:]) > 120:
+            raise MemoryError
+        high, state = super().step(window, state)
+        if self.broken and self.steps % 7 == 3:
+            high[..., 0, 0] = float("inf")
+        return high, state
+
+
+def test_networks_that_fail_lose_no_frame(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = write_video(tmp_path / "in.mkv", 20, size=(160, 120))
+
+    def moody(model: str, scale: int, *, device: object, dtype: torch.dtype) -> Upscaler:
+        return Moody(scale, broken=dtype == torch.bfloat16)
+
+    options = replace(OPTIONS, precision="bf16")
+    upscale(source, tmp_path / "well.mp4", options)
+    monkeypatch.setattr(pipeline, "load", moody)
+    result = upscale(source, tmp_path / "out.mp4", options)
+    assert "out of memory: trying again with tiles of 80 pixels" in caplog.text
+    assert "computing in fp32" in caplog.text
+    assert result.frames == 20
+    assert everything(tmp_path / "out.mp4") == everything(tmp_path / "well.mp4")

@@ -78,7 +78,7 @@ def read_packets(path: Path) -> Iterator[Packet]:
     checksum_of(path)
     with path.open("rb") as file:
         magic, base = file.read(len(_MAGIC)), file.read(_BASE.size)
-        if magic != _MAGIC or min(_BASE.unpack(base)) < 1:
+        if magic != _MAGIC or len(base) < _BASE.size or min(_BASE.unpack(base)) < 1:
             raise damaged(path)
         time_base = Fraction(*_BASE.unpack(base))
         while len(entry := file.read(_ENTRY.size)) == _ENTRY.size:
