@@ -150,6 +150,29 @@ class Flat:
         return np.full((len(times), 1, 16, 16), self.grey, np.uint8)
 
 
+def test_every_other_frame_is_left_out_on_the_low_side() -> None:
+    low = partial(degrade, chain=CHAINS["BI"], scale=4)
+    straight = Augmentation((1,), flip=False, transpose=False, reverse=False)
+    loader = Loader(
+        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1, rate=2,
+        flow=Motion(), augmentation=straight,
+    )  # fmt: skip
+    batch = loader.batch(0, Shape(2, 3, 32))
+    assert batch.low.shape == (2, 3, 1, 32, 32)
+    assert batch.high.shape == (2, 5, 1, 128, 128)
+    for clip, truth in zip(batch.low, batch.high[:, ::2], strict=True):
+        for frame, high in zip(clip, truth, strict=True):
+            error = (frame - imresize(high, 0.25).clamp(0, 1))[:, 2:-2, 2:-2].abs().max()
+            assert error <= 1.01 / 255
+    assert batch.flow is not None  # of low frames: twice as far apart
+    middle = batch.flow[:, 1].flatten(-2).median(-1).values
+    assert (middle - torch.tensor([[2.0, 0.0], [-2.0, 0.0]])).abs().max() < 0.2
+    mirrored = batch.mirrored()
+    assert (mirrored.low.shape[1], mirrored.high.shape[1]) == (5, 9)
+    with pytest.raises(UsageError, match="expected clips of 7 frames of at least 32x32"):
+        loader.batch(0, Shape(1, 4, 8))
+
+
 def test_weights_are_shares() -> None:
     sets = [WeightedSet("a", [Flat(10)], 3.0), WeightedSet("b", [Flat(200)])]
     loader = Loader(sets, partial(degrade, chain=CHAINS["BI"], scale=4), scale=4, seed=1)

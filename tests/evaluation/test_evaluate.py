@@ -273,7 +273,7 @@ def test_groups_of_clips_are_scored_apart(tmp_path: Path) -> None:
     entries = tuple(Entry(name, name, "test", group) for name, group in groups.items())
     write_index(data, Index("vimeo90k", "none", "its page", entries))
     report = score({"filter": Bicubic(4)}, find_protocol("vid4-bi-y"), data)
-    assert report.parts == ("fast", "slow")
+    assert report.groups == ("fast", "slow")
     a, b, c = (clip.mean("psnr") for clip in report["filter"].clips)
     assert report["filter"].mean("psnr", "fast") == pytest.approx((a + c) / 2)
     assert report["filter"].mean("psnr", "slow") == b

@@ -143,6 +143,8 @@ def test_frames_that_count() -> None:
     assert select(7, find_protocol("vimeo90k-t")) == (3,)
     assert select(7, find_protocol("stvsr-vid4")) == tuple(range(7))
     assert select(34, find_protocol("stvsr-vid4")) == tuple(range(33))  # nothing follows the 33rd
+    assert select(7, find_protocol("val-tsr-y8")) == (1, 3, 5)
+    assert select(8, find_protocol("val-tsr-y8")) == (1, 3, 5)  # nothing follows the 7th
     assert select(41, find_protocol("vid4-bi-y")) == tuple(range(41))
 
 

@@ -35,6 +35,7 @@ def test_no_two_protocols_read_the_same() -> None:
         ("vimeo90k-t", ("the middle frame", "reversed")),
         ("udm10-bd-basicvsr-y", ("12x12", "Y of BT.601")),
         ("stvsr-vid4", ("every other frame",)),
+        ("val-tsr-y8", ("x1: frames as they are", "of first 15 frames those made anew")),
         ("rbpn-script", ("Pillow", "RGB, neither rounded", "top, left, bottom, right: 5 5 4 4")),
         ("ristn-script", ("Pillow", "whole levels", "2 frames dropped", "704", "7x7")),
     ],

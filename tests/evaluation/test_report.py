@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -39,17 +40,27 @@ def test_means_are_over_frames_then_clips() -> None:
     assert row.memory == 2**20
 
 
-def test_given_and_new_frames_are_scored_apart() -> None:
-    made = ClipScore("a", (0, 1, 2, 3), {"psnr": (40.0, 20.0, 50.0, 30.0), "tof": (3.0, 4.0, 6.0)})
-    report = Report("stvsr-vid4", 4, "how", (Row("it", (made,)),), rate=2)
-    assert report.parts == ("given", "new")
-    row = report["it"]
-    assert [row.mean("psnr", part) for part in ("", "given", "new")] == [35, 45, 25]
-    assert [row.mean("tof", part) for part in ("given", "new")] == [4, 4.5]  # none for the first
+def test_given_and_new_frames_are_scored_apart_and_so_are_groups_of_clips() -> None:
+    one = ClipScore("a", (0, 1, 2, 3), {"psnr": (40.0, 20.0, 50.0, 30.0), "tof": (3.0, 4.0, 6.0)})
+    other = ClipScore("b", (0, 1, 2), {"psnr": (20.0, 10.0, 30.0), "tof": (1.0, 1.0)})
+    clips = (replace(one, group="fast"), replace(other, group="slow"))
+    row = Row("it", clips)
+    assert [row.mean("psnr", frames=kind) for kind in ("all", "given", "new")] == [27.5, 35, 17.5]
+    assert [row.mean("psnr", "fast", frames=kind) for kind in ("given", "new")] == [45, 25]
+    assert [row.mean("tof", "fast", frames=kind) for kind in ("given", "new")] == [4, 4.5]
+    report = Report("stvsr-vimeo", 4, "how", (row,), rate=2)
+    assert (report.groups, report.kinds) == (("fast", "slow"), ("given", "new"))
     with (console := Console(width=80)).capture() as capture:
         console.print(report.to_table())
-    assert "45.00" in capture.get()
-    assert "new" in render(report)
+    shown = [line.split() for line in capture.get().splitlines()]
+    assert ["it", "27.50", "35.00", "20.00"] in shown
+    assert ["given", "frames", "35.00", "45.00", "25.00"] in shown
+    assert ["new", "frames", "17.50", "25.00", "10.00"] in shown
+    assert "<td>new frames</td><td>17.50</td><td>25.00</td>" in render(report).replace(
+        "  new", "new"
+    )
+    only_new = ClipScore("a", (1, 3), {"psnr": (20.0, 30.0)})
+    assert Report("val-tsr-y8", 1, "how", (Row("it", (only_new,)),), rate=2).kinds == ()
 
 
 def test_the_leader_has_the_highest_psnr() -> None:

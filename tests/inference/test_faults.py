@@ -21,7 +21,7 @@ from tests.inference.test_resume import (
 )
 from tests.video.media import write_video
 from upreel.errors import MediaError, OutputError
-from upreel.inference import pipeline
+from upreel.inference import job
 from upreel.inference.pipeline import Options, Progress, upscale
 from upreel.inference.work import folder_of
 from upreel.models.bicubic import Bicubic
@@ -239,7 +239,7 @@ def test_networks_that_fail_lose_no_frame(
 
     options = replace(OPTIONS, precision="bf16")
     upscale(source, tmp_path / "well.mp4", options)
-    monkeypatch.setattr(pipeline, "load", moody)
+    monkeypatch.setattr(job, "load", moody)
     result = upscale(source, tmp_path / "out.mp4", options)
     assert "out of memory: trying again with tiles of 80 pixels" in caplog.text
     assert "computing in fp32" in caplog.text

@@ -14,7 +14,8 @@ from pathlib import Path
 import av
 import pytest
 
-from tests.video.media import write_video
+from tests.video.media import picture, write_video
+from upreel.core.instants import Times
 from upreel.errors import UsageError
 from upreel.inference import ledger
 from upreel.inference.pipeline import Options, Progress, upscale
@@ -121,6 +122,39 @@ def test_so_it_does_with_other_codecs_and_containers(
     assert everything(target) == everything(whole)
 
 
+@pytest.mark.parametrize(
+    "wishes",
+    [
+        Options(fps=Times(2)),
+        Options(fps=Fraction(40), slowmo=2),
+        Options(fps=Fraction(17), scale=2, model="bicubic"),
+    ],
+    ids=["2x", "40 slowed", "17 larger"],
+)
+@pytest.mark.parametrize("scenes", [False, True], ids=["one scene", "scenes"])
+def test_so_it_does_with_other_frame_rates(tmp_path: Path, wishes: Options, scenes: bool) -> None:
+    pictures = [picture(index, 48, 32) for index in range(25)]
+    if scenes:  # the third segment begins with a scene
+        for index in range(14, 25):
+            pictures[index] = tuple(
+                255 - plane.T[: len(plane)].repeat(2, 1)[:, : plane.shape[1]]
+                for plane in pictures[index]
+            )
+    source = write_video(tmp_path / "in.mkv", pictures, size=(48, 32), audio=True)
+    whole, target = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    options = replace(wishes, precision="fp32", segment=8)
+    total = upscale(source, whole, options).frames
+    begin(source, target, options, frame=total * 3 // 4)
+    result = upscale(source, target, options)
+    assert 0 < result.before < result.frames == total
+    assert everything(target) == everything(whole)
+    unbroken = upscale(source, tmp_path / "unbroken.mp4", replace(options, resume=False))
+    assert unbroken.frames == total
+    found, expected = everything(target), everything(tmp_path / "unbroken.mp4")
+    assert [pts for pts, _ in found.frames] == [pts for pts, _ in expected.frames]
+    assert found.streams == expected.streams
+
+
 def test_one_segment_is_the_unbroken_run(source: Path, tmp_path: Path) -> None:
     for extension in (".mp4", ".mkv"):
         one, other = tmp_path / f"one{extension}", tmp_path / f"other{extension}"
@@ -172,7 +206,7 @@ def test_another_job_starts_over_and_says_why(
     elif change == "weights":
         shutil.copy(shipped("swift:real", 2), weights)
     else:
-        monkeypatch.setattr(ledger, "__version__", "9.9.9")
+        monkeypatch.setattr(ledger, "version", lambda name: "9.9.9")
     with caplog.at_level(logging.WARNING):
         assert upscale(source, target, options).before == 0
     assert re.search(f"Starting over: ({named}) changed since 16 frames of .* were", caplog.text)

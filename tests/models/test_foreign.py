@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.golden_case import Case
 from upreel.errors import WeightsError
 from upreel.models.basicvsr import BasicVSR
 from upreel.models.basicvsrpp import BasicVSRPlusPlus
@@ -16,6 +17,7 @@ from upreel.models.dflow import DFlow
 from upreel.models.edvr import EDVR
 from upreel.models.foreign import read_foreign
 from upreel.models.iconvsr import IconVSR
+from upreel.models.msitf import MSITF
 from upreel.models.rbpn import RBPN
 from upreel.models.ristn import RISTN
 from upreel.models.srresnet import SRResNet
@@ -59,6 +61,19 @@ def test_what_stands_around_the_weights_is_left_out(how: str, zipped: bool, tmp_
         assert torch.equal(loaded.state_dict()[key], value)
 
 
+def test_the_142_published_names_with_and_without_module(tmp_path: Path) -> None:
+    """RBPN's files have it before each name, those of iSeeBetter have not."""
+    published = Case.read("rbpn_x4_full").state
+    assert len(published) == 142
+    for prefix in ("", "module."):
+        path = tmp_path / "netG_epoch_4_1.pth"
+        torch.save({prefix + key: value for key, value in published.items()}, path)
+        name, arguments, tensors = read_foreign(path)
+        assert (name, arguments["scale"], arguments["frames"]) == ("rbpn", 4, 7)
+        assert tensors.keys() == published.keys()
+        assert all(torch.equal(tensors[key], value) for key, value in published.items())
+
+
 @pytest.mark.parametrize(
     "network",
     [
@@ -70,6 +85,7 @@ def test_what_stands_around_the_weights_is_left_out(how: str, zipped: bool, tmp_
         BasicVSRPlusPlus(features=8, blocks=1),
         IconVSR(features=16, blocks=1),
         EDVR(variant="tiny"),
+        MSITF(variant="tiny"),
         DFlow(),
         RISTN(),
     ],

@@ -173,6 +173,17 @@ def test_packed_clips_have_the_flow_of_the_default_network_only(
             open_batches(recipe, parts, spec, tmp_path, Ranks(), lambda line: None)
 
 
+def test_networks_that_make_more_frames_than_they_see(tmp_path: Path, folders: Path) -> None:
+    spec = replace(SPECS["rgb"], color="luma", rate=2)
+    recipe = mixed(folders, "stages=[{steps=1, batch=2, crop=12, frames=3}]")
+    with pytest.raises(UsageError, match=r"which makes 2; set data.packed=false"):
+        open_batches(recipe, find_parts(recipe, None), spec, tmp_path, Ranks(), lambda line: None)
+    parts = find_parts(recipe, Path("procedural"))
+    (batch,) = open_batches(recipe, parts, spec, tmp_path, Ranks(), lambda line: None)(range(1))
+    assert batch.low.shape == (2, 3, 1, 12, 12)
+    assert batch.high.shape == (2, 5, 1, 48, 48)
+
+
 @pytest.mark.parametrize("mirrored", ["true", "false"])
 def test_flow_for_windows(tmp_path: Path, folders: Path, mirrored: str) -> None:
     """To as many frames as the network sees, and at least to one on each side, for losses."""

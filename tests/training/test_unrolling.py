@@ -9,7 +9,7 @@ from upreel.errors import UsageError
 from upreel.models.compact import Compact
 from upreel.models.rbpn import RBPN
 from upreel.models.swift import Swift
-from upreel.models.upscaler import Window
+from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.training.unrolling import compared, enlarge_clips
 
 
@@ -101,6 +101,39 @@ def test_windows_are_trained_on_where_they_are_whole(frames: int, future: bool) 
         flow = batch.flow[:, time : time + 1, batch.past - past : batch.past + after]
         window = Window(batch.low[:, time - past : time + after + 1], past, after, {"flow": flow})
         torch.testing.assert_close(network.step(window, {})[0][:, 0], output[:, time - past])
+
+
+class Doubling(Compact):
+    """Every frame twice, behind what may be a memory."""
+
+    recurrent = True
+
+    @property
+    def spec(self) -> Spec:
+        memory = {"memory": StateSpec(1)} if self.recurrent else {}
+        return Spec(2, "luma", rate=2, past=1, future=1, state=memory)
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        high, _ = super().step(window, state)
+        return high.repeat_interleave(2, 1), {"memory": window.clip[:, -1]}
+
+
+@pytest.mark.parametrize("recurrent", [True, False])
+def test_more_frames_than_were_seen(recurrent: bool) -> None:
+    network = Doubling(2, color="luma", channels=4, layers=1)
+    network.recurrent = recurrent
+    low, high = torch.rand(1, 4, 1, 8, 8), torch.rand(1, 7, 1, 16, 16)
+    batch = Batch(low, high, torch.zeros(1, 4, 2, 2, 8, 8))
+    output = enlarge_clips(network, batch, checkpointing=True)
+    truth = compared(network.spec, batch, output.shape[1])
+    assert truth.flow is None
+    expected = high if recurrent else high[:, 2:6]
+    assert torch.equal(truth.high, expected)
+    assert output.shape == expected.shape
+    if not recurrent:
+        short = Batch(low[:, :2], high[:, :3], None)
+        with pytest.raises(UsageError, match=r"sequences of 3 frames or more .*, found 2; make"):
+            enlarge_clips(network, short, checkpointing=True)
 
 
 def test_recurrent_networks_are_trained_on_all_frames() -> None:

@@ -14,7 +14,9 @@ def evaluate(
     models: Annotated[
         list[str],
         typer.Option(
-            "--model", help="A name from 'upreel models', or a file of weights; repeatable."
+            "--model",
+            help="A name from 'upreel models', or a file of weights; repeatable. Two with a plus "
+            "between them work one after the other: average+swift:clean.",
         ),
     ],
     data: Annotated[
@@ -28,7 +30,9 @@ def evaluate(
     protocol: Annotated[
         str, typer.Option(help="What the scores mean, such as val-bi-y8 or vid4-bi-y.")
     ] = "val-bi-y8",
-    scale: Annotated[int, typer.Option(help="2, 3, 4 or 8.")] = 4,
+    scale: Annotated[
+        int | None, typer.Option(help="2, 3, 4 or 8; the protocol's own without it.")
+    ] = None,
     metrics: Annotated[
         str | None,
         typer.Option(
@@ -60,6 +64,8 @@ def evaluate(
 
     upreel data prepare vid4 Vid4 && upreel eval --model swift:bd --data Vid4 --protocol vid4-bd-y
 
+    upreel eval --model warp+swift:clean --data Vid4 --protocol stvsr-vid4
+
     upreel eval --model swift:real --data procedural --metrics ssim,warp-difference,lpips,vmaf
     """
     from rich.console import Console
@@ -68,8 +74,9 @@ def evaluate(
     from upreel.evaluation.evaluate import evaluate as score
     from upreel.evaluation.html import check_target
     from upreel.evaluation.protocols import find_protocol
+    from upreel.evaluation.relay import load_relay
     from upreel.evaluation.results import Results
-    from upreel.models.weights import load, to_labels
+    from upreel.models.weights import to_labels
 
     if as_json and as_csv:
         raise UsageError("expected one of --json and --csv, found both; keep one")
@@ -79,7 +86,8 @@ def evaluate(
     if metrics is not None:
         found = found.measuring(name.strip() for name in metrics.split(","))
     upscalers = {
-        label: load(name, scale) for label, name in zip(to_labels(models), models, strict=True)
+        label: load_relay(name, found.scale)
+        for label, name in zip(to_labels(models), models, strict=True)
     }
     report = score(upscalers, found, data, results=Results() if cached else None)
     if html is not None:

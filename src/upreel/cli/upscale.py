@@ -16,7 +16,7 @@ from upreel.errors import UsageError
 _TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-Flow = Literal["dis", "farneback", "variational", "zeros"]
+Flow = Literal["dis", "farneback", "variational", "zeros", "spynet"]
 
 
 def upscale(
@@ -73,6 +73,12 @@ def upscale(
         typer.Option(
             help="What finds the motion for a network that uses it.",
             show_default="what it was trained with",
+        ),
+    ] = None,
+    flow_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="For --flow spynet: its .pth file, or that of a BasicVSR."
         ),
     ] = None,
     tile: Annotated[
@@ -141,6 +147,7 @@ def upscale(
         device=device,
         precision=precision,
         flow=flow,
+        flow_weights=flow_weights,
         tile=tile,
         deinterlace=deinterlace,
         audio=audio,

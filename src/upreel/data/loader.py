@@ -78,7 +78,7 @@ class Shape:
 
     Attributes:
         size: sequences in the global batch.
-        frames: of a sequence.
+        frames: low frames of a sequence.
         crop: side of a low frame, pixels.
     """
 
@@ -133,6 +133,7 @@ class Loader:
         *,
         scale: int,
         seed: int,
+        rate: int = 1,
         augmentation: Augmentation | None = None,
         flow: Motion | None = None,
     ) -> None:
@@ -143,6 +144,7 @@ class Loader:
             degrade: makes low frames.
             scale: how many times smaller these are.
             seed: of the run.
+            rate: 2 where every other frame is left out on the low side, but at both ends.
             augmentation: `Augmentation()` if not given.
             flow: the optical flow of the low frames, if batches are to have it.
 
@@ -153,7 +155,7 @@ class Loader:
         if not self._sets:
             raise UsageError("expected a set with clips and a weight above 0, found none; name one")
         self._left_out: set[str] = set()
-        self._degrade, self._scale, self._seed = degrade, scale, seed
+        self._degrade, self._scale, self._seed, self._rate = degrade, scale, seed, rate
         self._augmentation, self._flow = augmentation or Augmentation(), flow
 
     def batch(self, step: int, shape: Shape, *, rank: int = 0, ranks: int = 1) -> Batch:
@@ -217,7 +219,9 @@ class Loader:
         source = self._draw(random, shape)
         times, place = self._place(random, source, shape)
         high = _augment(random, source.read(times)[place], self._augmentation)
-        low = self._degrade(np.ascontiguousarray(high), key=f"{self._seed}-{step}-{index}")
+        low = self._degrade(
+            np.ascontiguousarray(high[:: self._rate]), key=f"{self._seed}-{step}-{index}"
+        )
         flow = None if self._flow is None else _find_flow(_unit(low), self._flow)
         inner = _inner(random, low.shape[-2:], shape.crop)
         outer = tuple(slice(s.start * self._scale, s.stop * self._scale) for s in inner)
@@ -237,22 +241,26 @@ class Loader:
                     return sources[place]
         side = shape.crop * self._scale
         raise UsageError(
-            f"expected clips of {shape.frames} frames of at least {side}x{side} pixels, found "
+            f"expected clips of {self._span(shape)} frames of at least {side}x{side} pixels, found "
             "none; make the crop smaller or the sequences shorter"
         )
 
     def _fits(self, source: Source, shape: Shape) -> bool:
         count, height, width = source.measure()
-        if count >= shape.frames and min(height, width) // self._scale >= shape.crop:
+        if count >= self._span(shape) and min(height, width) // self._scale >= shape.crop:
             return True
         if source.name not in self._left_out:
             self._left_out.add(source.name)
             side = shape.crop * self._scale
             log.warning(
                 "%s is left out: expected %d frames of at least %dx%d pixels, found %d of %dx%d",
-                source.name, shape.frames, side, side, count, width, height,
+                source.name, self._span(shape), side, side, count, width, height,
             )  # fmt: skip
         return False
+
+    def _span(self, shape: Shape) -> int:
+        """High frames of a sequence."""
+        return (shape.frames - 1) * self._rate + 1
 
     def _place(
         self, random: np.random.Generator, source: Source, shape: Shape
@@ -260,9 +268,9 @@ class Loader:
         """Which frames, and which part of them: the crop with as much of the margin as there is."""
         count, height, width = source.measure()
         stride = int(random.choice(self._augmentation.strides))
-        while (shape.frames - 1) * stride >= count:
+        while (self._span(shape) - 1) * stride >= count:
             stride -= 1
-        reach = (shape.frames - 1) * stride
+        reach = (self._span(shape) - 1) * stride
         first = int(random.integers(count - reach))
         spans = []
         for side in (height, width):

@@ -21,7 +21,8 @@ class Batch:
 
     Attributes:
         low: `(B, T, C, h, w)`, float32, 0..1.
-        high: `(B, T, C, h * scale, w * scale)`.
+        high: `(B, T, C, h * scale, w * scale)`; `(T - 1) * rate + 1` frames for a network that
+            makes more than it sees.
         flow: `(B, T, past + future, 2, h, w)`: to neighbours `-past .. -1, 1 .. future`, x then y,
             in low pixels; beyond the ends of the sequence it has no meaning; `None` where nobody
             asked for it.

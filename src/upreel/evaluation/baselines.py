@@ -9,19 +9,41 @@ from torch import Tensor
 from upreel.data.degradations import to_codes
 from upreel.evaluation.pairs import pillow_bicubic
 from upreel.evaluation.protocols import Protocol
+from upreel.evaluation.relay import Model, Relay
+from upreel.models.averaging import Average, Repeat
 from upreel.models.bicubic import Bicubic
+from upreel.models.motion_average import MotionAverage
 from upreel.models.upscaler import Spec, State, Upscaler, Window
 from upreel.models.weights import load, names
 
 
-def find_baselines(protocol: Protocol) -> dict[str, Upscaler]:
+def find_baselines(protocol: Protocol) -> dict[str, Model]:
+    """What a network has to beat, by the names of their rows: filters.
+
+    Where frames have to be made between others, these follow the mean of both neighbours, and
+    bicubic also the frame before, held. Where only that has to be done, there is the mean alone,
+    and the one along optical flow, with and without masks of what neighbours hide.
+    """
+    if protocol.scale == 1:
+        return {
+            "average": Average(),
+            "warp": MotionAverage(),
+            "warp without masks": MotionAverage(masks=False),
+        }
+    filters = find_filters(protocol)
+    if protocol.rate == 1:
+        return {**filters}
+    return {
+        "repeat+bicubic": Relay((Repeat(), filters["bicubic"])),
+        **{f"average+{name}": Relay((Average(), each)) for name, each in filters.items()},
+    }
+
+
+def find_filters(protocol: Protocol) -> dict[str, Upscaler]:
     """Bicubic, the same moved to where the samples lie, and the best linear filter if one ships.
 
-    The second only where a degradation puts samples elsewhere than bicubic expects them. None
-    where frames have to be made between those that are given: no filter does that.
+    The second only where a degradation puts samples elsewhere than bicubic expects them.
     """
-    if protocol.rate != 1:
-        return {}
     found: dict[str, Upscaler] = {"bicubic": Bicubic(protocol.scale)}
     if protocol.degradation == "PIL":
         found["bicubic by Pillow"] = PillowBicubic(protocol.scale)

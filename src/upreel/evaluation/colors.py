@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from upreel.evaluation.protocols import Protocol
 from upreel.metrics.colors import to_luma, to_rgb
-from upreel.models.upscaler import Color
+from upreel.models.interpolator import HALF, Interpolator
+from upreel.models.upscaler import Color, Spec, State, Window
 from upreel.ops.color import rgb_to_ycbcr, ycbcr_to_rgb
 from upreel.ops.resize import resize
+from upreel.ops.warp import warp
 
 _MATRIX = "smpte170m"
 
@@ -43,6 +47,33 @@ def from_seen(enlarged: Tensor, low: Tensor, *, phase: float) -> Tensor:
     shift = (-phase / scale, -phase / scale)
     wide = resize(chroma, (height, width), shift=shift)
     return ycbcr_to_rgb(torch.cat((enlarged, wide)), _MATRIX, "tv", 8)
+
+
+class Colored:
+    """An interpolator of luma for RGB: chroma of new frames follows the motion of luma."""
+
+    def __init__(self, inner: Interpolator) -> None:
+        """Wrap `inner`."""
+        self._inner = inner
+
+    @property
+    def spec(self) -> Spec:
+        """That of the interpolator inside, but for the colours."""
+        return replace(self._inner.spec, color="rgb")
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        """Add what lies half-way to the next frame: see `Upscaler.step`."""
+        frame = window.middle
+        if not window.future:
+            return frame.repeat_interleave(2, 1), {}
+        planes = rgb_to_ycbcr(window.clip, _MATRIX, "tv", 8)
+        made = self._inner.between(replace(window, clip=planes[:, :, :1]), HALF)[0]
+        before, after = (
+            warp(planes[:, window.past + side, 1:], made.flow[:, side]) for side in (0, 1)
+        )
+        chroma = torch.lerp(after, before, made.weight)
+        new = ycbcr_to_rgb(torch.cat((made.frame, chroma), 1), _MATRIX, "tv", 8)
+        return torch.cat((frame, new[:, None]), 1), {}
 
 
 def to_scored(frame: Tensor, protocol: Protocol, *, output: bool = True) -> Tensor:

@@ -7,30 +7,33 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 from torch import Tensor, nn
 
 from upreel.data.clips import Clip, find_clips, is_indexed
 from upreel.errors import UsageError
 from upreel.evaluation.baselines import find_baselines
-from upreel.evaluation.colors import from_seen, to_scored, to_seen
+from upreel.evaluation.colors import Colored, from_seen, to_scored, to_seen
 from upreel.evaluation.memory import read_growth, reset_peak
 from upreel.evaluation.pairs import Pair, read_pair
 from upreel.evaluation.protocols import ANY, Protocol
 from upreel.evaluation.published import find_published
+from upreel.evaluation.relay import Model, as_relay
 from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.evaluation.results import Results, clip_fingerprint, fingerprint, versions
 from upreel.evaluation.uniform import uniform_ssim
 from upreel.inference.loop import enlarge
 from upreel.inference.stages import Stages
 from upreel.metrics import Mean, Metric, Motion, Seen, make_metrics
+from upreel.models.interpolator import Interpolator
 from upreel.models.upscaler import Upscaler
 
 log = logging.getLogger(__name__)
 
 
 def evaluate(
-    upscalers: Mapping[str, Upscaler],
+    upscalers: Mapping[str, Model],
     protocol: Protocol,
     data: Path,
     *,
@@ -55,7 +58,7 @@ def evaluate(
 
 
 def score(
-    upscalers: Mapping[str, Upscaler],
+    upscalers: Mapping[str, Model],
     protocol: Protocol,
     data: Path,
     *,
@@ -126,7 +129,7 @@ def find_metrics(protocol: Protocol) -> tuple[dict[str, Metric], dict[str, str]]
 
 
 def _score_or_find(
-    upscalers: Mapping[str, Upscaler],
+    upscalers: Mapping[str, Model],
     marks: Mapping[str, str],
     clip: Clip,
     protocol: Protocol,
@@ -152,30 +155,29 @@ def _score_or_find(
     return {name: found[name] for name in upscalers}
 
 
-def count_parameters(upscaler: Upscaler) -> int:
-    """How many numbers an upscaler computes with."""
-    if not isinstance(upscaler, nn.Module):
-        return 0
-    return sum(value.numel() for value in upscaler.state_dict().values())
+def count_parameters(model: Model) -> int:
+    """How many numbers a model computes with."""
+    networks = [stage for stage in as_relay(model).stages if isinstance(stage, nn.Module)]
+    return sum(value.numel() for network in networks for value in network.state_dict().values())
 
 
-def check_fit(name: str, upscaler: Upscaler, protocol: Protocol) -> None:
+def check_fit(name: str, model: Model, protocol: Protocol) -> None:
     """Refuse an upscaler that the protocol does not describe.
 
     Raises:
         UsageError: its scale or its rate are others, or it wants two views.
     """
-    spec = upscaler.spec
-    if (spec.scale, spec.rate, spec.views) != (protocol.scale, protocol.rate, 1):
+    found = as_relay(model)
+    if (found.scale, found.rate, found.views) != (protocol.scale, protocol.rate, 1):
         raise UsageError(
             f"{protocol.name} scores x{protocol.scale} with {protocol.rate} frame(s) for each that "
-            f"is given, but {name} gives x{spec.scale}, {spec.rate} frame(s) and {spec.views} "
+            f"is given, but {name} gives x{found.scale}, {found.rate} frame(s) and {found.views} "
             "view(s); choose another model, --protocol or --scale"
         )
 
 
 def score_clip(
-    upscalers: Iterable[Upscaler],
+    upscalers: Iterable[Model],
     pair: Pair,
     protocol: Protocol,
     metrics: Mapping[str, Metric],
@@ -212,7 +214,7 @@ class Truth:
 
 
 def _score(
-    upscaler: Upscaler,
+    upscaler: Model,
     pair: Pair,
     truth: Truth,
     protocol: Protocol,
@@ -235,10 +237,20 @@ def _score(
     )  # fmt: skip
 
 
-def run(
-    upscaler: Upscaler, low: Sequence[Tensor], phase: float, stages: Stages
-) -> Iterator[Tensor]:
+def run(model: Model, low: Sequence[Tensor], phase: float, stages: Stages) -> Iterator[Tensor]:
     """Enlarge frames as users do, in the colours that `low` has."""
+    frames, channels = iter(low), len(low[0])
+    for stage in as_relay(model).stages:
+        spec = stage.spec
+        between = (spec.scale, spec.rate, spec.color) == (1, 2, "luma")
+        upscaler = Colored(cast(Interpolator, stage)) if between and channels == 3 else stage
+        frames = _run(upscaler, frames, phase if spec.scale > 1 else 0.0, stages)
+    return frames
+
+
+def _run(
+    upscaler: Upscaler, low: Iterator[Tensor], phase: float, stages: Stages
+) -> Iterator[Tensor]:
     color = upscaler.spec.color
     seen = ((frame, to_seen(frame, color)) for frame in low)
     for frame, high in enlarge(upscaler, seen, stages=stages):

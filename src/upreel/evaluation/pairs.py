@@ -85,6 +85,8 @@ def select(length: int, protocol: Protocol) -> tuple[int, ...]:
     if protocol.selection == "windows":
         windows = -(-(length // 5 * 5 - 3) // 3)
         return tuple(range(max(windows, 0) * 3))
+    if protocol.selection == "new":
+        return tuple(range(1, length - 1, protocol.rate))
     # Between the last frame that is given and the end, nothing can be made.
     return tuple(range(length if protocol.rate == 1 else length - 1 + length % 2))
 
@@ -115,6 +117,8 @@ def reduce(high: Codes, protocol: Protocol) -> Codes:
     Returns:
         `(T, C, H / scale, W / scale)`, 8 bits.
     """
+    if protocol.degradation == "none":
+        return high
     if protocol.degradation == "PIL":
         size = (high.shape[-2] // protocol.scale, high.shape[-1] // protocol.scale)
         return np.stack([pillow_bicubic(frame, size) for frame in high])

@@ -9,8 +9,8 @@ from typing import Literal
 from upreel.data.datasets.layouts import REDS4
 from upreel.errors import UsageError
 
-Degraded = Literal["BI", "BD-DUF", "BD-BasicVSR", "codec24", "PIL"]
-"""How low frames are made: the names of `data.degradations`, and Pillow's bicubic."""
+Degraded = Literal["BI", "BD-DUF", "BD-BasicVSR", "codec24", "PIL", "none"]
+"""How low frames are made: the names of `data.degradations`, Pillow's bicubic, or not at all."""
 
 WORDINGS: dict[Degraded, str] = {
     "BI": "antialiased bicubic reduction",
@@ -18,6 +18,7 @@ WORDINGS: dict[Degraded, str] = {
     "BD-BasicVSR": "Gaussian blur (sigma 1.6, 12x12) sampled at the middle of each block",
     "codec24": "antialiased bicubic reduction, then H.264 (x264, medium without mbtree, CRF 24)",
     "PIL": "antialiased bicubic reduction as Pillow does it",
+    "none": "frames as they are",
 }
 
 Colors = Literal["luma", "y", "rgb"]
@@ -29,9 +30,9 @@ Levels = Literal["rounded", "truncated", "unrounded"]
 """Results before scoring: rounded to 8 bits; that, and then Y cut down to whole levels; or as they
 are, neither rounded nor clipped."""
 
-Selection = Literal["all", "middle", "windows"]
-"""Frames that are scored: all; the middle one; or those that RISTN's script writes, the first three
-of each window of five."""
+Selection = Literal["all", "middle", "windows", "new"]
+"""Frames that are scored: all; the middle one; those that RISTN's script writes, the first three of
+each window of five; or those that had to be made between others."""
 
 
 ANY = "any clips"
@@ -116,6 +117,7 @@ class Protocol:
             "all": first,
             "middle": "the middle frame",
             "windows": "the first three frames of each window of five",
+            "new": f"of {first} those made anew",
         }[self.selection]
         said = [f"{colors}, {levels}", frames]
         if self.trim:
@@ -139,6 +141,10 @@ _LISTED = (
     Protocol("val-bi-y8", "BI", colors="luma", frames=15, crop=(8, 8, 8, 8)),
     Protocol("val-bd-duf-y8", "BD-DUF", colors="luma", frames=15, crop=(8, 8, 8, 8)),
     Protocol("val-codec24-y8", "codec24", colors="luma", frames=15, crop=(8, 8, 8, 8)),
+    Protocol(
+        "val-tsr-y8", "none", scale=1, colors="luma", frames=15, selection="new", rate=2,
+        crop=(8, 8, 8, 8), metrics=_FIDELITY,
+    ),
     Protocol("vid4-bi-y", "BI", data="Vid4"),
     Protocol("vid4-bd-y", "BD-DUF", data="Vid4"),
     Protocol("vid4-bd-basicvsr-y", "BD-BasicVSR", data="Vid4"),
@@ -150,6 +156,7 @@ _LISTED = (
     Protocol("udm10-bd-basicvsr-y", "BD-BasicVSR", data="UDM10"),
     Protocol("spmcs-bi-y", "BI", data="SPMCS"),
     Protocol("stvsr-vid4", "BI", rate=2, metrics=_FIDELITY, data="Vid4"),
+    Protocol("stvsr-vid4-bd", "BD-BasicVSR", rate=2, metrics=_FIDELITY, data="Vid4"),
     Protocol("stvsr-vimeo", "BI", rate=2, metrics=_FIDELITY, data="Vimeo-90K-T"),
     Protocol(
         "rbpn-script", "PIL", colors="rgb", levels="unrounded", crop=(5, 5, 4, 4),
@@ -163,16 +170,18 @@ _LISTED = (
 PROTOCOLS = {protocol.name: protocol for protocol in _LISTED}
 
 
-def find_protocol(name: str, scale: int = 4) -> Protocol:
-    """Look a protocol up by its name, such as `val-bi-y8`.
+def find_protocol(name: str, scale: int | None = None) -> Protocol:
+    """Look a protocol up by its name, such as `val-bi-y8`; at its own scale if none is given.
 
     Raises:
         UsageError: there is no such protocol, or it has no such scale.
     """
     if name not in PROTOCOLS:
         raise UsageError(f"expected a protocol out of {', '.join(PROTOCOLS)}, found {name!r}")
-    scales = (2, 3, 4, 8) if name.startswith("val-") else (4,)
-    if scale not in scales:
-        expected = "2, 3, 4 or 8" if len(scales) > 1 else "4"
+    found = PROTOCOLS[name]
+    scale = scale or found.scale
+    enlarges = name.startswith("val-") and found.degradation != "none"
+    if scale not in ((2, 3, 4, 8) if enlarges else (found.scale,)):
+        expected = "2, 3, 4 or 8" if enlarges else str(found.scale)
         raise UsageError(f"expected {expected} as the scale of {name}, found {scale}")
-    return replace(PROTOCOLS[name], scale=scale)
+    return replace(found, scale=scale)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import ClassVar, Literal
@@ -28,7 +28,8 @@ _COLUMNS = 3
 """Metrics side by side in a table that fits into 80 characters."""
 Frames = Literal["all", "given", "new"]
 """Which frames of a clip; where every other one was made, the even ones were given."""
-_MADE: dict[str, Frames] = {"given": "given", "new": "new"}
+BASELINES = ("bicubic", "linear", "average+bicubic", "average+linear", "average", "warp")
+"""Rows that others are compared with, where a report has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,16 +87,16 @@ class Row:
     weights: str = ""
     parameters: int = 0
 
-    def mean(self, metric: str, part: str = "") -> float:
+    def mean(self, metric: str, group: str = "", *, frames: Frames = "all") -> float:
         """Mean of frames, then of clips that have a value; `nan` where none has.
 
         Args:
             metric: which.
-            part: `given` or `new` frames, or a group of clips; all if empty.
+            group: of clips; all if empty.
+            frames: of each clip.
         """
-        if part in _MADE:
-            return _mean(clip.mean(metric, _MADE[part]) for clip in self.clips)
-        return _mean(clip.mean(metric) for clip in self.clips if part in {"", clip.group})
+        clips = (clip for clip in self.clips if group in {"", clip.group})
+        return _mean(clip.mean(metric, frames) for clip in clips)
 
     @property
     def psnr(self) -> float:
@@ -190,10 +191,21 @@ class Report:
         return tuple(self.rows[0].clips[0].scores)
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """What is scored apart too: groups of clips, and given and new frames."""
-        groups = dict.fromkeys(clip.group for clip in self.rows[0].clips if clip.group)
-        return (*groups, *(_MADE if self.rate == 2 else ()))
+    def groups(self) -> tuple[str, ...]:
+        """Of clips, that are scored apart too."""
+        return tuple(dict.fromkeys(clip.group for clip in self.rows[0].clips if clip.group))
+
+    @property
+    def kinds(self) -> tuple[Frames, ...]:
+        """Of frames, that are scored apart too: those that were given and those that were made."""
+        both = {frame % 2 for frame in self.rows[0].clips[0].frames} == {0, 1}
+        return ("given", "new") if self.rate == 2 and both else ()
+
+    @property
+    def baselines(self) -> tuple[str, ...]:
+        """Its rows that others are compared with."""
+        names = {row.name for row in self.rows}
+        return tuple(name for name in BASELINES if name in names)
 
     @property
     def leader(self) -> Row:
@@ -204,6 +216,18 @@ class Report:
         """By how many dB a row is above another; `None` where the report does not have that."""
         names = [other.name for other in self.rows]
         return row.psnr - self[over].psnr if over in names else None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Of the table of parts: groups of clips, and all of them as an empty name."""
+        return ("", *self.groups)
+
+    def lines(self) -> Iterator[tuple[str, Row, Frames]]:
+        """The lines of that table: what is in front of each, its row, and which frames it is of."""
+        for row in self.rows:
+            yield row.name, row, "all"
+            for kind in self.kinds:
+                yield f"  {kind} frames", row, kind
 
     def to_json(self) -> str:
         """The whole report, for machines; infinity is the string `Infinity`."""
@@ -251,13 +275,13 @@ class Report:
             for start in range(0, len(self.metrics), _COLUMNS)
         )
         further = [self._further(metrics) for metrics in others]
-        parts = [self._parts()] if self.parts else []
+        parts = [self._parts()] if self.groups or self.kinds else []
         return Group(self.description, *notes, self._means(first), *further, *parts, self._clips())
 
     def _means(self, metrics: Sequence[str]) -> Table:
         table = Table(box=box.SIMPLE)
         table.add_column(self.title, no_wrap=True)
-        gains = [over for over in ("bicubic", "linear") if over in {row.name for row in self.rows}]
+        gains = self.baselines
         headers = [UNITS.get(metric, metric) for metric in metrics]
         for header in (*headers, *(f"over {over}" for over in gains), "ms"):
             table.add_column(header, justify="right")
@@ -290,17 +314,22 @@ class Report:
         metrics = [metric for metric in ("psnr", "ssim") if metric in self.metrics]
         header = "/".join(UNITS[metric] for metric in metrics)
         table = Table(f"{header}, {self.title}", box=box.SIMPLE)
-        for part in self.parts:
-            table.add_column(part, justify="right")
-        for row in self.rows:
-            shown = [[_show(each, row.mean(each, part)) for each in metrics] for part in self.parts]
-            table.add_row(row.name, *("/".join(values) for values in shown))
+        for column in self.columns:
+            table.add_column(column or "all", justify="right")
+        for label, row, frames in self.lines():
+            table.add_row(
+                label,
+                *(
+                    "/".join(_show(each, row.mean(each, part, frames=frames)) for each in metrics)
+                    for part in self.columns
+                ),
+            )
         return table
 
     def _clips(self) -> Table:
         table = Table(f"PSNR, {self.title}", box=box.SIMPLE)
         for row in self.rows:
-            table.add_column(row.name, justify="right")
+            table.add_column(row.name, justify="right", overflow="fold")
         for scores in zip(*(row.clips for row in self.rows), strict=True):
             table.add_row(scores[0].clip, *(f"{score.mean('psnr'):.2f}" for score in scores))
         return table

@@ -20,6 +20,7 @@ from upreel.core.download import checksum
 from upreel.core.files import PendingFile
 from upreel.data.clips import Clip
 from upreel.evaluation.protocols import Protocol
+from upreel.evaluation.relay import Model, as_relay
 from upreel.evaluation.report import ClipScore
 from upreel.models.backbones import cache_folder
 from upreel.models.upscaler import Upscaler
@@ -71,11 +72,18 @@ def default_folder() -> Path:
     return Path(home) / "upreel" / "evaluation"
 
 
-def fingerprint(upscaler: Upscaler) -> str:
-    """SHA-256 of what an upscaler computes with; empty where that cannot be known.
+def fingerprint(model: Model) -> str:
+    """SHA-256 of what a model computes with; empty where that cannot be known.
 
     Only modules are known whole: their class, structure, specification, number types and values.
     """
+    marks = [_fingerprint(stage) for stage in as_relay(model).stages]
+    if not all(marks) or len(marks) == 1:
+        return marks[0] if len(marks) == 1 else ""
+    return hashlib.sha256("\n".join(marks).encode()).hexdigest()
+
+
+def _fingerprint(upscaler: Upscaler) -> str:
     if not isinstance(upscaler, nn.Module):
         return ""
     digest = hashlib.sha256()

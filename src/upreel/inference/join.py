@@ -23,7 +23,7 @@ from upreel.video.output import Output
 from upreel.video.packets import PacketWriter, read_packets
 from upreel.video.reader import Reader
 from upreel.video.target import image_target
-from upreel.video.track import VideoTrack
+from upreel.video.track import Pace, VideoTrack
 from upreel.video.writer import Writer, open_writer
 
 
@@ -46,6 +46,7 @@ def open_target(
     encoding: Encoding,
     audio: bool,
     overwrite: bool,
+    pace: Pace | None,
     work: Work | None,
     check: Callable[[], None],
 ) -> Writer | ImageWriter | SegmentedWriter:
@@ -58,6 +59,7 @@ def open_target(
         encoding: what the user asked for, with a number of threads.
         audio: whether to carry the sound.
         overwrite: whether existing files may be replaced.
+        pace: of the frames of a video, where it is not that of the source.
         work: what is done already, and where more of it goes.
         check: see `SegmentedWriter`.
 
@@ -66,7 +68,13 @@ def open_target(
     """
     if work is None:
         return open_writer(
-            target, source=source, size=size, encoding=encoding, audio=audio, overwrite=overwrite
+            target,
+            source=source,
+            size=size,
+            encoding=encoding,
+            audio=audio,
+            overwrite=overwrite,
+            pace=pace,
         )
     return SegmentedWriter(
         target,
@@ -75,6 +83,7 @@ def open_target(
         encoding=encoding,
         audio=audio,
         overwrite=overwrite,
+        pace=pace,
         work=work,
         check=check,
     )
@@ -105,6 +114,7 @@ class SegmentedWriter:
         encoding: Encoding,
         audio: bool,
         overwrite: bool,
+        pace: Pace | None,
         work: Work,
         check: Callable[[], None],
     ) -> None:
@@ -117,6 +127,7 @@ class SegmentedWriter:
             encoding: what the user asked for, with a number of threads.
             audio: whether to carry the sound.
             overwrite: whether an existing file may be replaced.
+            pace: of the frames, where it is not that of the source.
             work: what is done already, and where more of it goes.
             check: called before anything is counted as finished; raises an error where it is not.
 
@@ -130,7 +141,9 @@ class SegmentedWriter:
         self._audio = audio
         self._overwrite = overwrite
         self._check = check
-        self._track = VideoTrack(target.suffix, source=source, size=size, encoding=encoding)
+        self._track = VideoTrack(
+            target.suffix, source=source, size=size, encoding=encoding, pace=pace
+        )
         self.size, self.layout, self.colors = (
             self._track.size, self._track.layout, self._track.colors
         )  # fmt: skip
@@ -240,7 +253,7 @@ class SegmentedWriter:
                         # An encoder that begins places its first packets before its first frame,
                         # by the time of some frames: before the end of the last one, it may be.
                         packet.dts = last = max(packet.dts, last + 1)
-                        output.carry_until(packet.dts * packet.time_base + self._track.shift)
+                        output.carry_until(self._track.source_time(packet.dts * packet.time_base))
                     output.mux((packet,))
             output.finish(self._track.end if partial else None)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from fractions import Fraction
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -14,7 +15,6 @@ import av
 import torch
 from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
 
-from upreel import __version__
 from upreel.core.files import PendingFile, failed
 from upreel.inference.pins import Pins
 from upreel.inference.plan import WARM_UP, Start
@@ -103,6 +103,11 @@ class Ledger(_Entry):
         return sum(segment.frames for segment in self.segments)
 
     @property
+    def origin(self) -> Fraction | None:
+        """Seconds of the source where the result begins."""
+        return self.segments[0].first * self.segments[0].time_base if self.segments else None
+
+    @property
     def damage(self) -> str | None:
         """What of the source was found to be damaged."""
         return self.segments[-1].damage if self.segments else None
@@ -135,7 +140,7 @@ def read_ledger(folder: Path) -> Ledger | None:
 def describe_job(
     source: str,
     options: DataclassInstance,
-    weights: Path | None,
+    weights: Iterable[Path],
     *,
     leave_out: frozenset[str] = frozenset(),
 ) -> dict[str, str]:
@@ -144,7 +149,7 @@ def describe_job(
     Args:
         source: what tells it from others; see `Sources.identity`.
         options: a dataclass.
-        weights: the file of weights, if there is one.
+        weights: the files of weights.
         leave_out: fields of the options that do not touch the frames.
 
     Returns:
@@ -154,11 +159,12 @@ def describe_job(
     for field in fields(options):
         if field.name not in leave_out:
             job[f"the option {field.name.replace('_', '-')}"] = str(getattr(options, field.name))
-    if weights is not None:
-        with weights.open("rb") as file:
-            job["the weights"] = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    for path in weights:
+        digest.update(path.read_bytes())
+    job["the weights"] = digest.hexdigest()
     job["the run-in of a segment"] = str(WARM_UP)
-    job["the version of upreel"] = __version__
+    job["the version of upreel"] = version("upreel")
     job["the version of PyTorch"] = torch.__version__
     job["the version of FFmpeg"] = json.dumps({**av.library_versions, "av": av.__version__})
     job["the kind of processor"] = torch.backends.cpu.get_cpu_capability()

@@ -64,17 +64,18 @@ def observe(
 
 
 def _inputs(spec: Spec, clip: Tensor, span: Span[tuple[T, Tensor]]) -> dict[Input, Tensor]:
-    inputs: dict[Input, Tensor] = {}
-    if "flow" in spec.inputs:
-        inputs["flow"] = flow_to_neighbours(
+    return {
+        name: flow_to_neighbours(
             clip,
             span.past,
             span.future,
             past=spec.past,
             future=spec.future,
             provider=spec.flow,
+            back=name == "flow_back",
         )
-    return inputs
+        for name in sorted(spec.inputs)
+    }
 
 
 def enlarge(

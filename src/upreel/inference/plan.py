@@ -68,7 +68,7 @@ def cut_into_segments(
     plan: Plan,
     start: Start | None = Start(),
     found: Callable[[Start], None] = lambda start: None,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Lay a source out as segments, one after the other.
 
     Args:

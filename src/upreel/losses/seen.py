@@ -23,10 +23,10 @@ class Seen:
         truth: the same shape and range.
         weight: what each frame counts, `(T,)`, with a sum of 1.
         flow: `(B, T, 2, 2, h, w)`: to the frame before and after, x then y, in low pixels, as in
-            `Batch`. None where the batch has none.
+            `Batch`. None where the batch has none, or the network makes more frames than it sees.
         fake: what the discriminator says of `output`.
         real: what it says of `truth`, where a loss looks at it.
-        low: what the network saw, `(B, T, C, h, w)`.
+        low: what the network saw of these frames, `(B, T, C, h, w)`, or of fewer.
         motion: the flow that it found itself, laid out as `flow`. None where it finds none.
         parameters: its weights, by name.
     """

@@ -24,9 +24,15 @@ ZOO = {
     "basicvsrpp": "upreel.models.basicvsrpp:BasicVSRPlusPlus",
     "iconvsr": "upreel.models.iconvsr:IconVSR",
     "edvr": "upreel.models.edvr:EDVR",
+    "msitf": "upreel.models.msitf:MSITF",
     "bicubic": "upreel.models.bicubic:Bicubic",
     "lanczos": "upreel.models.bicubic:Lanczos",
+    "tpsr": "upreel.models.tpsr:TPSR",
     "linear": "upreel.models.linear:Linear",
+    "glide": "upreel.models.glide:Glide",
+    "average": "upreel.models.averaging:Average",
+    "repeat": "upreel.models.averaging:Repeat",
+    "warp": "upreel.models.motion_average:MotionAverage",
 }
 
 

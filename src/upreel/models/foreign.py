@@ -24,6 +24,7 @@ Arguments = dict[str, int | str | bool]
 
 _NETWORKS = (
     "rbpn", "dbpn", "srresnet", "ristn", "dflow", "basicvsrpp", "iconvsr", "basicvsr", "edvr",
+    "msitf",
 )  # fmt: skip
 _RENAMED_IN = {
     "ristn": "ristn", "dflow": "dflow", "basicvsrpp": "basicvsr", "iconvsr": "basicvsr",
@@ -45,15 +46,7 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         WeightsError: the file is missing or damaged, holds a whole program's objects, or weights
             of a network that is not known.
     """
-    whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
-    tensors = _read_whole(path) if whole else _unwrap(_load(path))
-    if tensors is None:
-        raise WeightsError(
-            f"expected a dictionary of tensors in {path}, or one under a name such as "
-            f"{', '.join(_WRAPPERS[:4])}, found neither"
-        )
-    while tensors and all(key.startswith(_WRAPPED) for key in tensors):
-        tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
+    tensors = read_tensors(path)
     for name in _NETWORKS:
         arguments_of: Callable[[Mapping[str, Tensor]], Arguments | None]
         arguments_of = getattr(upscaler_class(name), "arguments_of")  # noqa: B009 - not in Upscaler
@@ -64,6 +57,24 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         f"expected weights of one of {', '.join(_NETWORKS)} in {path}, found {len(tensors)} "
         f"tensors such as {next(iter(tensors), 'none')!r}"
     )
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a file by their names there, without what stands around them.
+
+    Raises:
+        WeightsError: the file is missing or damaged, or holds a whole program's objects.
+    """
+    whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
+    tensors = _read_whole(path) if whole else _unwrap(_load(path))
+    if tensors is None:
+        raise WeightsError(
+            f"expected a dictionary of tensors in {path}, or one under a name such as "
+            f"{', '.join(_WRAPPERS[:4])}, found neither"
+        )
+    while tensors and all(key.startswith(_WRAPPED) for key in tensors):
+        tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
+    return tensors
 
 
 def _rename(network: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -14,8 +14,8 @@ from upreel.ops.flow import FlowProvider
 Color = Literal["luma", "rgb"]
 """What the channels of a clip are: one of luma, or three of R, G and B."""
 
-Input = Literal["flow"]
-"""What a network may need beside frames. `flow` is described at `Window.inputs`."""
+Input = Literal["flow", "flow_back"]
+"""What a network may need beside frames, described at `Window.inputs`."""
 
 State: TypeAlias = dict[str, Tensor]
 """What a recurrent upscaler carries from one step to the next; empty where a scene begins."""
@@ -51,7 +51,7 @@ class Spec:
         future: frames after the middle that `step` wants to see.
         step: how many frames of the middle `step` takes at a time.
         inputs: what has to come with the frames.
-        flow: what finds optical flow, if it is among the inputs.
+        flow: what finds optical flow, if it is among the inputs, in both directions.
         state: the tensors of the state.
         multiple: frame sizes that need no padding inside are multiples of this; others work too.
         halo: how far, in input pixels, one step looks around a pixel (motion comes on top);
@@ -94,7 +94,8 @@ class Window:
         inputs: for `flow`, `(B, K, Spec.past + Spec.future, 2, H, W)`, float32: from each of the
             `K` frames of the middle to each of its neighbours `-past .. -1, 1 .. future`; x then
             y, in input pixels, so that `frame(p)` looks like `neighbour(p + flow(p))`. Zero
-            where there is no such neighbour.
+            where there is no such neighbour. For `flow_back`, the same from each neighbour to the
+            frame of the middle: `neighbour(p)` looks like `frame(p + flow_back(p))`.
     """
 
     clip: Tensor

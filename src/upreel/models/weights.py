@@ -19,15 +19,23 @@ from torch import Tensor, nn
 
 from upreel.errors import UsageError, WeightsError
 from upreel.models import ZOO, upscaler_class
+from upreel.models.averaging import Average, Repeat
 from upreel.models.bicubic import Bicubic, Lanczos
 from upreel.models.foreign import SUFFIXES, read_foreign
+from upreel.models.motion_average import MotionAverage
 from upreel.models.upscaler import Upscaler
 
 MANIFEST = "manifest.json"
 _HEADER_KEY = "upreel"
 
 FILTERS: dict[str, type[Bicubic] | type[Lanczos]] = {"bicubic": Bicubic, "lanczos": Lanczos}
-"""Models that need no weights."""
+"""Models that need no weights, for any scale."""
+BETWEEN: dict[str, type[Average] | type[Repeat] | type[MotionAverage]] = {
+    "average": Average,
+    "repeat": Repeat,
+    "warp": MotionAverage,
+}
+"""Those that make no frame larger, but new ones between them."""
 
 Argument = int | float | str | bool
 """A JSON value that a network's constructor takes."""
@@ -168,6 +176,7 @@ def write_manifest(directory: Path | None = None) -> Path:
 def names() -> Mapping[str, tuple[int, ...]]:
     """The models that a user can ask for by name, each with its scales."""
     scales: dict[str, set[int]] = {name: {2, 3, 4} for name in FILTERS}
+    scales |= {name: {1} for name in BETWEEN}
     for weights in manifest():
         if weights.provenance.network in ZOO:  # the others enlarge nothing
             scales.setdefault(weights.provenance.name, set()).add(weights.provenance.scale)
@@ -216,9 +225,12 @@ def load(
             f"expected a scale out of {', '.join(map(str, scales_of(model)))} for {model}, "
             f"found {scale}"
         )
-    path = file_of(model, scale)
-    if path is None:
+    if model in FILTERS:
         return FILTERS[model](scale)
+    if model in BETWEEN:
+        return BETWEEN[model]()
+    path = file_of(model, scale)
+    assert path is not None
     return build(path, device=device, dtype=dtype)
 
 
@@ -229,7 +241,7 @@ def file_of(model: str, scale: int) -> Path | None:
         UsageError: no model has this name and scale.
         WeightsError: a file that ships is damaged.
     """
-    if model in FILTERS:
+    if model in FILTERS or model in BETWEEN:
         return None
     return Path(model) if is_file(model) else shipped(_full_name(model), scale)
 
@@ -257,9 +269,15 @@ def build(
         raise WeightsError(
             f"{path} does not fit the network {provenance.network}: {str(error).splitlines()[-1]}"
         ) from error
+    prepare(network, device=device, dtype=dtype)
+    return cast(Upscaler, network)
+
+
+def prepare(network: nn.Module, *, device: torch.device | None, dtype: torch.dtype) -> None:
+    """Bring a network where and into what it computes, for use and not for training."""
     network.to(device=device, dtype=dtype)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return cast(Upscaler, network.eval().requires_grad_(False))
+    network.eval().requires_grad_(False)
 
 
 def is_file(model: str) -> bool:
@@ -267,9 +285,17 @@ def is_file(model: str) -> bool:
     return model.endswith((".safetensors", *SUFFIXES))
 
 
+def split_stages(model: str) -> list[str]:
+    """The names in `average+swift:clean`, in their order; a file that is there may have a `+`."""
+    return [model] if is_file(model) and Path(model).exists() else model.split("+")
+
+
 def to_labels(models: Sequence[str]) -> list[str]:
     """Short names for tables: a file's without its folder, unless two are called the same."""
-    labels = [Path(model).stem if is_file(model) else model for model in models]
+    labels = [
+        "+".join(Path(name).stem if is_file(name) else name for name in split_stages(model))
+        for model in models
+    ]
     return labels if len(set(labels)) == len(set(models)) else list(models)
 
 

@@ -17,6 +17,7 @@ network.
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import Literal
 
 import cv2
@@ -29,6 +30,9 @@ from upreel.ops.variational import variational_flow
 
 FlowProvider = Literal["dis", "farneback", "variational", "zeros"]
 """What finds optical flow."""
+
+FlowFinder = Callable[[Tensor, Tensor], Tensor]
+"""What is called as `find_flow` is, with frames and their neighbours."""
 
 _SMALLEST = 16  # DIS needs room for its 8x8 patches on the coarsest level
 _AT_ONCE = 2**17  # pixels: small images are faster together, large ones would take memory
@@ -136,7 +140,8 @@ def flow_to_neighbours(
     *,
     past: int,
     future: int,
-    provider: FlowProvider = "dis",
+    provider: FlowProvider | FlowFinder = "dis",
+    back: bool = False,
 ) -> Tensor:
     """Flow from each middle frame of a window to its neighbours, as `Window.inputs` wants it.
 
@@ -146,7 +151,8 @@ def flow_to_neighbours(
         after: frames of `clip` after the middle: `future`, fewer where a scene ends.
         past: how many earlier neighbours of each frame are wanted.
         future: how many later ones.
-        provider: what finds it.
+        provider: what finds it; a learned one, which is no part of this layer, as a function.
+        back: from each neighbour to the middle frame instead.
 
     Returns:
         `(B, K, past + future, 2, H, W)`, float32, on the clip's device: neighbours
@@ -164,5 +170,8 @@ def flow_to_neighbours(
     ]
     if there:
         places, slots, targets, others = map(list, zip(*there, strict=True))
-        flow[:, places, slots] = find_flow(clip[:, targets], clip[:, others], provider=provider)
+        starts, ends = (others, targets) if back else (targets, others)
+        pair = clip[:, starts], clip[:, ends]
+        found = provider(*pair) if callable(provider) else find_flow(*pair, provider=provider)
+        flow[:, places, slots] = found
     return flow

@@ -14,7 +14,6 @@ from upreel.data.degradations import Codes, degrade, samples_first
 from upreel.data.loader import (
     MARGIN,
     Augmentation,
-    Color,
     Loader,
     Motion,
     Shape,
@@ -151,12 +150,17 @@ def _check_packed(network: str, spec: Spec) -> None:
     """Refuse what prepared clips do not have.
 
     Raises:
-        UsageError: RGB, or flow to more frames or of another kind.
+        UsageError: RGB, frames that nobody sees, or flow to more frames or of another kind.
     """
     if spec.color != "luma":
         raise UsageError(
             f"expected a network for luma with packed clips, found {network} for {spec.color}; "
             "set data.packed=false"
+        )
+    if spec.rate != 1:
+        raise UsageError(
+            "expected a network that makes a frame for each that it sees with packed clips, found "
+            f"{network}, which makes {spec.rate}; set data.packed=false"
         )
     wanted = (max(spec.past, 1), max(spec.future, 1), spec.flow)
     if "flow" in spec.inputs and wanted != (1, 1, "dis"):
@@ -206,16 +210,14 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
         chain = chains[zlib.crc32(f"{key} version".encode()) % len(chains)]
         return degrade(clip, chain, scale=recipe.scale, key=key)
 
-    sets = [
-        WeightedSet(part.name, _sources(recipe, part, spec.color), part.weight) for part in parts
-    ]
+    sets = [WeightedSet(part.name, _sources(recipe, part, spec), part.weight) for part in parts]
     augmentation = Augmentation(
         tuple(range(1, recipe.data.strides + 1)), transpose=recipe.data.transpose,
         reverse=recipe.data.reverse, jitter=recipe.data.jitter,
     )  # fmt: skip
     loader = Loader(
-        sets, lower, scale=recipe.scale, seed=recipe.seed, flow=_motion(recipe, spec),
-        augmentation=augmentation,
+        sets, lower, scale=recipe.scale, seed=recipe.seed, rate=spec.rate,
+        flow=_motion(recipe, spec), augmentation=augmentation,
     )  # fmt: skip
     return lambda steps: loader.batches(
         lambda step: _shape(recipe, step), steps, rank=ranks.rank, ranks=ranks.count,
@@ -224,14 +226,15 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
 
 
 def _sources(
-    recipe: Recipe, part: Part, color: Color
+    recipe: Recipe, part: Part, spec: Spec
 ) -> Sequence[FileSource] | Sequence[ProceduralSource]:
     """The clips of a set; those that need no file are as large and long as the recipe wants."""
     if any(clip.procedural is None for clip in part.train):
-        return [FileSource(clip, color) for clip in part.train]
+        return [FileSource(clip, spec.color) for clip in part.train]
     side = max(stage.crop + 2 * MARGIN for stage in recipe.stages) * recipe.scale
-    frames = max(stage.frames - 1 for stage in recipe.stages) * recipe.data.strides + 1
-    return Scenes(color, (side, side), frames)
+    steps = max(stage.frames - 1 for stage in recipe.stages) * spec.rate
+    frames = steps * recipe.data.strides + 1
+    return Scenes(spec.color, (side, side), frames)
 
 
 def _motion(recipe: Recipe, spec: Spec) -> Motion | None:

@@ -17,8 +17,8 @@ from upreel.evaluation.colors import to_seen
 from upreel.evaluation.evaluate import run
 from upreel.evaluation.pairs import read_pair
 from upreel.evaluation.protocols import Protocol
+from upreel.evaluation.relay import Model
 from upreel.inference.stages import Stages
-from upreel.models.upscaler import Upscaler
 
 Rgb = NDArray[np.uint8]
 
@@ -28,13 +28,14 @@ _SIDE = 48
 """Of the part of a low frame that is shown, pixels."""
 
 
-def draw_pictures(upscaler: Upscaler, protocol: Protocol, clips: Sequence[Clip]) -> Rgb:
+def draw_pictures(upscaler: Model, protocol: Protocol, clips: Sequence[Clip]) -> Rgb:
     """Draw a row for each of the first clips: the low frame, the result, the truth.
 
-    Each shows the middle of the fifth frame, or of the last one of a shorter clip.
+    Each shows the middle of the fifth frame, or of the last one of a shorter clip; where every
+    other frame is made anew, of the last one that is, beside the low frame before it.
 
     Args:
-        upscaler: what makes the results; it makes a frame for each that it is given.
+        upscaler: what makes the results.
         protocol: how low frames are made.
         clips: at least one.
 
@@ -65,11 +66,12 @@ def write_picture(rgb: Rgb, path: Path) -> None:
         pending.commit()
 
 
-def _row(upscaler: Upscaler, protocol: Protocol, clip: Clip) -> Rgb:
+def _row(upscaler: Model, protocol: Protocol, clip: Clip) -> Rgb:
     pair = read_pair(clip, protocol)
-    *_, output = run(upscaler, pair.low, protocol.phase, Stages())
-    low, high = pair.low[-1], pair.high[-1]
-    scale = protocol.scale
+    scale, rate = protocol.scale, protocol.rate
+    number = max((len(pair.high) - 1) // rate * rate - (rate - 1), 0)
+    output = list(run(upscaler, pair.low, protocol.phase, Stages()))[number]
+    low, high = pair.low[number // rate], pair.high[number]
     side = min(_SIDE, *low.shape[-2:])
     top, left = ((length - side) // 2 for length in low.shape[-2:])
     wide = low.repeat_interleave(scale, -2).repeat_interleave(scale, -1)

@@ -152,7 +152,7 @@ def recipes() -> dict[str, Path]:
 
 def _find(source: str | Path) -> Path:
     path = Path(source)
-    if path.suffix or path.exists():
+    if path.suffix or path.is_file():
         return path
     if path.name not in recipes():
         names = ", ".join(recipes())

@@ -121,7 +121,8 @@ class Stage(Table):
         steps: how many.
         batch: sequences.
         crop: side of a low frame.
-        frames: of a sequence.
+        frames: of a sequence that the network sees; one that makes more is compared with all
+            frames from the first of these to the last.
         mirrored: whether every sequence is followed by its way back, which makes it one frame
             less than twice as long; the loss `ping-pong` needs it.
     """

@@ -10,6 +10,7 @@ from torch.utils.checkpoint import checkpoint
 
 from upreel.core.windows import windows
 from upreel.data.samples import Batch
+from upreel.errors import UsageError
 from upreel.models.upscaler import Spec, State, Upscaler, Window
 
 
@@ -25,11 +26,15 @@ def enlarge_clips(network: nn.Module, batch: Batch, *, checkpointing: bool) -> T
 
     Returns:
         `(B, T, C, H * scale, W * scale)`, float32, of those frames that `compared` has too.
+
+    Raises:
+        UsageError: the sequences are too short for a step that sees all its neighbours.
     """
     spec = cast(Upscaler, network).spec
     flow = batch.flow_within(spec.past, spec.future) if "flow" in spec.inputs else None
     if checkpointing:
-        return _step_by_step(cast(Upscaler, network), batch.low, flow)
+        made = _step_by_step(cast(Upscaler, network), batch.low, flow)
+        return made[:, : batch.high.shape[1]]  # after the last one that is given there is none
     output: Tensor = network(batch.low) if flow is None else network(batch.low, flow)
     return output.float()
 
@@ -45,13 +50,18 @@ def compared(spec: Spec, batch: Batch, frames: int) -> Batch:
         spec: of the network.
         batch: what it saw.
         frames: how many it made of it.
+
+    Returns:
+        Without flow where there are more frames than that belongs to.
     """
-    flow = None if batch.flow is None else batch.flow_within(1, 1)
-    if frames == batch.low.shape[1]:
+    known = batch.flow is not None and spec.rate == 1
+    flow = batch.flow_within(1, 1) if known else None
+    if frames == batch.high.shape[1]:
         return Batch(batch.low, batch.high, flow)
-    middle = slice(spec.past, batch.low.shape[1] - spec.future)
+    first, last = spec.past, batch.low.shape[1] - spec.future
+    middle, made = slice(first, last), slice(first * spec.rate, last * spec.rate)
     return Batch(
-        batch.low[:, middle], batch.high[:, middle], None if flow is None else flow[:, middle]
+        batch.low[:, middle], batch.high[:, made], None if flow is None else flow[:, middle]
     )
 
 
@@ -75,9 +85,13 @@ def _step_by_step(network: Upscaler, low: Tensor, flow: Tensor | None) -> Tensor
             span.future,
             {} if flow is None else {"flow": flow[:, span.middle[0] : span.middle[-1] + 1]},
         )
-        output, state = checkpoint(
-            network.step, window, state, use_reentrant=False, preserve_rng_state=False
-        )
+        output, state = checkpoint(network.step, window, state, use_reentrant=False)
         state = state if spec.recurrent else {}
         outputs.append(output)
+    if not outputs:
+        least = spec.past + 1 + spec.future
+        raise UsageError(
+            f"expected sequences of {least} frames or more with checkpointing, found "
+            f"{low.shape[1]}; make stages.frames larger or set checkpointing = false"
+        )
     return torch.cat(outputs, 1).float()

@@ -24,6 +24,7 @@ from upreel.video.encoding import Container
 from upreel.video.metadata import container_tags, lost_tags, stream_tags
 from upreel.video.probe import open_media
 from upreel.video.routes import Cut, Packet, PacketCopy, Route, SoundConversion, TextConversion
+from upreel.video.slow_sound import SlowSound
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # PyAV names this type in its stubs only
@@ -136,6 +137,8 @@ class Carrier:
             self._add_cover(out, stream)
         elif isinstance(stream, DataStream) and self._is_carried_otherwise(stream):
             return
+        elif isinstance(stream, av.AudioStream) and self._cut.slower != 1:
+            self._slow_sound(out, stream)
         elif self._holds(stream):
             added = out.add_stream_from_template(stream, opaque=True)
             if isinstance(added, av.AudioStream):
@@ -202,6 +205,18 @@ class Carrier:
         log.warning(
             "%s: a %s file cannot hold it, it is written as %s%s.",
             _describe(stream), self._extension, codec.removeprefix("lib"), keeps,
+        )  # fmt: skip
+
+    def _slow_sound(self, out: av.container.OutputContainer, stream: av.AudioStream) -> None:
+        codec = self._container.audio
+        if not _is_known(stream):
+            log.warning("%s is left out: it cannot be decoded and slowed down.", _describe(stream))
+            return
+        route = SlowSound(stream, out, codec, slower=self._cut.slower)
+        self._register(stream, route.stream, route)
+        log.info(
+            "%s: %d times slower at the same pitch, written as %s.",
+            _describe(stream), self._cut.slower, codec.removeprefix("lib"),
         )  # fmt: skip
 
     def _convert_text(self, out: av.container.OutputContainer, stream: SubtitleStream) -> None:
@@ -348,8 +363,8 @@ def _cut_chapters(chapters: Sequence[Chapter], cut: Cut) -> list[Chapter]:
         kept.append(
             {
                 "id": chapter["id"],
-                "start": round((start - cut.shift) / base),
-                "end": round((end - cut.shift) / base),
+                "start": round(cut.place(start) / base),
+                "end": round(cut.place(end) / base),
                 "time_base": base,
                 "metadata": chapter["metadata"],
             }

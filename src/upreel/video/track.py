@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import av
@@ -31,6 +32,22 @@ from upreel.video.routes import Cut, Packet, ticks
 
 log = logging.getLogger(__name__)
 
+_FINEST = Fraction(1, 2**31 - 1)  # what the header of an mp4 can say
+_MICROSECOND = Fraction(1, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the frames of an output follow each other, where that is not as in the source.
+
+    Attributes:
+        frame_rate: frames in a second of the output on average; `None` where nobody knows.
+        slower: how many times slower than the source it is played.
+    """
+
+    frame_rate: Fraction | None
+    slower: int = 1
+
 
 class VideoTrack:
     """Encodes frames for a container; the encoder may begin anew in the middle.
@@ -46,7 +63,6 @@ class VideoTrack:
         time_base: of the packets, seconds.
         last: the pts of the latest frame, in `time_base`.
         end: where the latest frame ends, seconds of the source.
-        shift: seconds that are taken off every instant of the source.
     """
 
     size: tuple[int, int]
@@ -54,7 +70,13 @@ class VideoTrack:
     colors: ColorTags
 
     def __init__(
-        self, extension: str, *, source: Reader, size: tuple[int, int], encoding: Encoding
+        self,
+        extension: str,
+        *,
+        source: Reader,
+        size: tuple[int, int],
+        encoding: Encoding,
+        pace: Pace | None = None,
     ) -> None:
         """Choose how to encode.
 
@@ -64,6 +86,7 @@ class VideoTrack:
             size: wanted width and height; an odd one loses its last column or row where the
                 chroma is subsampled.
             encoding: what the user asked for.
+            pace: of the frames; that of the source without it.
 
         Raises:
             UsageError: the encoding does not go with the container or the source.
@@ -79,7 +102,8 @@ class VideoTrack:
         self.time_base = Fraction(1)
         self.last = -(2**62)
         self.end = Fraction(0)
-        self.shift = Fraction(0)
+        self._pace = pace or Pace(source.video.frame_rate)
+        self._cut = Cut()
         self._rate = DEFAULT_RATE
         self._stream: av.VideoStream | None = None
         self._count = 0
@@ -122,13 +146,18 @@ class VideoTrack:
         Returns:
             Which part of the source the frames are of, and where it goes.
         """
-        self.time_base = self.plan.container.time_base or first.time_base
-        cut = self._cut(first)
-        self.shift = cut.shift
-        self._rate = plausible_rate(self._source.video.frame_rate, first)
-        return cut
+        slower = self._pace.slower
+        own = first.time_base * slower if first.time_base * slower >= _FINEST else _MICROSECOND
+        self.time_base = self.plan.container.time_base or own
+        self._cut = replace(self._find_cut(first), slower=slower)
+        self._rate = plausible_rate(self._pace.frame_rate, first)
+        return self._cut
 
-    def _cut(self, first: Frame) -> Cut:
+    def source_time(self, instant: Fraction) -> Fraction:
+        """The instant of the source that goes to one of the output, both in seconds."""
+        return self._cut.origin(instant)
+
+    def _find_cut(self, first: Frame) -> Cut:
         begin, media = first.pts * first.time_base, self._source.media
         if media is None:
             return Cut()
@@ -207,12 +236,12 @@ class VideoTrack:
             )
         if frame.captions and keeps_captions(self.plan.encoder):
             made = with_captions(made, frame.captions)
-        begin = frame.pts * frame.time_base - self.shift
-        pts = max(ticks(begin, self.time_base), self.last + 1)
+        begin = frame.pts * frame.time_base
+        pts = max(ticks(self._cut.place(begin), self.time_base), self.last + 1)
         if frame.duration:
-            end = begin + frame.duration * frame.time_base
-            made.duration = self._durations[pts] = max(1, ticks(end, self.time_base) - pts)
-            self.end = end + self.shift
+            self.end = begin + frame.duration * frame.time_base
+            end = ticks(self._cut.place(self.end), self.time_base)
+            made.duration = self._durations[pts] = max(1, end - pts)
         self.last = pts
         self._count += 1
         made.pts, made.time_base = pts, self.time_base

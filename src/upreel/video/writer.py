@@ -18,7 +18,7 @@ from upreel.video.image_writer import ImageWriter
 from upreel.video.output import Output
 from upreel.video.reader import Reader
 from upreel.video.target import check_place, image_target
-from upreel.video.track import VideoTrack
+from upreel.video.track import Pace, VideoTrack
 
 
 def check_target(
@@ -57,6 +57,7 @@ def open_writer(
     encoding: Encoding = Encoding(),  # noqa: B008 - a frozen value
     audio: bool = True,
     overwrite: bool = False,
+    pace: Pace | None = None,
 ) -> Writer | ImageWriter:
     """The writer for a target: of a video file, or of images (see `image_target`).
 
@@ -67,6 +68,7 @@ def open_writer(
         encoding: what the user asked for; images take none of it.
         audio: whether to carry the sound.
         overwrite: whether existing files may be replaced.
+        pace: of the frames; that of the source without it.
 
     Raises:
         UsageError: the encoding does not go with the container or the source.
@@ -75,7 +77,13 @@ def open_writer(
     if kind is not None:
         return ImageWriter(path, source=source, size=size, kind=kind, overwrite=overwrite)
     return Writer(
-        path, source=source, size=size, encoding=encoding, audio=audio, overwrite=overwrite
+        path,
+        source=source,
+        size=size,
+        encoding=encoding,
+        audio=audio,
+        overwrite=overwrite,
+        pace=pace,
     )
 
 
@@ -106,6 +114,7 @@ class Writer:
         encoding: Encoding = Encoding(),  # noqa: B008 - a frozen value
         audio: bool = True,
         overwrite: bool = False,
+        pace: Pace | None = None,
     ) -> None:
         """Choose how to encode; nothing is written yet.
 
@@ -117,6 +126,7 @@ class Writer:
             encoding: what the user asked for.
             audio: whether to carry the sound.
             overwrite: whether an existing file may be replaced.
+            pace: of the frames; that of the source without it.
 
         Raises:
             UsageError: the encoding does not go with the container or the source.
@@ -124,7 +134,9 @@ class Writer:
         self._target = target
         self._source = source
         self._audio = audio
-        self._track = VideoTrack(target.suffix, source=source, size=size, encoding=encoding)
+        self._track = VideoTrack(
+            target.suffix, source=source, size=size, encoding=encoding, pace=pace
+        )
         self.size, self.layout, self.colors = (
             self._track.size, self._track.layout, self._track.colors
         )  # fmt: skip

@@ -14,9 +14,9 @@ from upreel.evaluation.html.page import render, write
 from upreel.evaluation.html.pictures import Exhibit, Gallery, Rgb
 from upreel.evaluation.pairs import read_pair
 from upreel.evaluation.protocols import Protocol
+from upreel.evaluation.relay import Model
 from upreel.evaluation.report import Report
 from upreel.inference.stages import Stages
-from upreel.models.upscaler import Upscaler
 from upreel.ops.color import code_range
 
 SHOWN = 3
@@ -25,7 +25,7 @@ SHOWN = 3
 
 def write_report(
     report: Report,
-    upscalers: Mapping[str, Upscaler],
+    upscalers: Mapping[str, Model],
     protocol: Protocol,
     data: Path,
     target: Path,

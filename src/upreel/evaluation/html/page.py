@@ -65,7 +65,7 @@ def render(
         *(f"<p>{escape(line)}</p>" for line in said),
         "<h2>Scores</h2>",
         _scores(report),
-        *([_parts(report)] if report.parts else []),
+        *([_parts(report)] if report.groups or report.kinds else []),
         "<h2>PSNR of each frame</h2>",
         *_plots(report),
     ]
@@ -140,10 +140,10 @@ def _scores(report: Report) -> str:
 def _parts(report: Report) -> str:
     """PSNR of groups of clips, and of given and new frames."""
     rows = [
-        cells([row.name, *(f"{row.mean('psnr', part):.2f}" for part in report.parts)])
-        for row in report.rows
+        cells([label, *(f"{row.mean('psnr', part, frames=kind):.2f}" for part in report.columns)])
+        for label, row, kind in report.lines()
     ]
-    return table(["PSNR, dB", *report.parts], rows)
+    return table(["PSNR, dB", *(column or "all" for column in report.columns)], rows)
 
 
 def _rises(metric: str) -> bool:
