@@ -12,12 +12,14 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from tests.video.media import picture, write_video
 from upreel.core.instants import Times
 from upreel.errors import UsageError
 from upreel.inference import ledger
+from upreel.inference.ledger import read_ledger
 from upreel.inference.pipeline import Options, Progress, upscale
 from upreel.inference.work import Work, folder_of
 from upreel.models.weights import shipped
@@ -134,17 +136,21 @@ def test_so_it_does_with_other_codecs_and_containers(
 @pytest.mark.parametrize("scenes", [False, True], ids=["one scene", "scenes"])
 def test_so_it_does_with_other_frame_rates(tmp_path: Path, wishes: Options, scenes: bool) -> None:
     pictures = [picture(index, 48, 32) for index in range(25)]
-    if scenes:  # the third segment begins with a scene
-        for index in range(14, 25):
-            pictures[index] = tuple(
-                255 - plane.T[: len(plane)].repeat(2, 1)[:, : plane.shape[1]]
-                for plane in pictures[index]
-            )
+    if scenes:
+        noise = np.random.default_rng(0).integers(16, 235, (4, 6), dtype=np.uint8)
+        for index in range(13, 25):
+            luma = np.roll(noise.repeat(8, 0).repeat(8, 1), index, 1)
+            pictures[index] = (luma, *pictures[index][1:])
     source = write_video(tmp_path / "in.mkv", pictures, size=(48, 32), audio=True)
     whole, target = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     options = replace(wishes, precision="fp32", segment=8)
     total = upscale(source, whole, options).frames
     begin(source, target, options, frame=total * 3 // 4)
+    done = read_ledger(folder_of(target))
+    assert done is not None
+    assert [each.next_scene for each in done.segments] == (
+        [False, True] if scenes else [False, False]
+    )
     result = upscale(source, target, options)
     assert 0 < result.before < result.frames == total
     assert everything(target) == everything(whole)
