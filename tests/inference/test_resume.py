@@ -288,3 +288,47 @@ def test_killed_between_the_last_two_steps(
     assert (result.frames, result.before) == (FRAMES, FRAMES)
     assert everything(target) == found
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.mp4"]
+
+
+def images(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["out", "out/%03d.jpg"])
+@pytest.mark.parametrize("there", [False, True], ids=["new folder", "folder with a file"])
+def test_images_go_on_too(source: Path, tmp_path: Path, name: str, there: bool) -> None:
+    options = replace(OPTIONS, model="bicubic")
+    upscale(source, tmp_path / name, replace(options, resume=False))
+    expected = images(tmp_path / "out")
+    assert len(expected) == FRAMES
+    shutil.rmtree(tmp_path / "out")
+    if there:
+        (tmp_path / "out").mkdir()
+        (tmp_path / "out" / "notes.txt").write_bytes(b"mine")
+        expected["notes.txt"] = b"mine"
+    with pytest.raises(Stopped):
+        upscale(source, tmp_path / name, options, progress=stop_at(20))
+    result = upscale(source, tmp_path / name, options)
+    assert (result.frames, result.before) == (FRAMES, 16)
+    assert images(tmp_path / "out") == expected
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out"]
+
+
+@pytest.mark.parametrize("there", [False, True], ids=["new folder", "folder with a file"])
+def test_images_killed_before_the_work_is_removed(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, there: bool
+) -> None:
+    options, out = replace(OPTIONS, model="bicubic"), tmp_path / "out"
+    if there:
+        out.mkdir()
+
+    def killed(self: Work) -> None:
+        raise Stopped
+
+    with monkeypatch.context() as patch, pytest.raises(Stopped):
+        patch.setattr(Work, "remove", killed)
+        upscale(source, out, options)
+    (out / "000007.png").unlink()  # as if it had not been moved yet
+    assert upscale(source, out, options).before == FRAMES
+    assert len(images(out)) == FRAMES
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out"]

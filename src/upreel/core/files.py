@@ -137,7 +137,12 @@ class PendingFolder(Pending):
     """
 
     def __init__(
-        self, target: Path, *, overwrite: bool = False, replaces: re.Pattern[str] | None = None
+        self,
+        target: Path,
+        *,
+        overwrite: bool = False,
+        replaces: re.Pattern[str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Make the empty folder.
 
@@ -145,6 +150,8 @@ class PendingFolder(Pending):
             target: the final folder.
             overwrite: whether files in it may be replaced.
             replaces: names of files of an earlier run, which then go, so that two runs do not mix.
+            folder: where to write, on the same file system; beside the final folder without it, or
+                inside, if that exists.
 
         Raises:
             OutputError: the place cannot be written to.
@@ -153,7 +160,8 @@ class PendingFolder(Pending):
         self._overwrite = overwrite
         self._replaces = replaces
         # Inside a folder that exists: what is above it may belong to somebody else.
-        self.path = _hidden(target / target.name if target.is_dir() else target, "")
+        place = folder or (target if target.is_dir() else target.parent)
+        self.path = _hidden(place / target.name, "")
         self.begun.add(self)
         try:
             self.path.mkdir()
@@ -177,7 +185,9 @@ class PendingFolder(Pending):
         for file in written:
             _refuse_existing(final / file.name, allowed=allowed)
         try:
-            final.mkdir(exist_ok=True)
+            if not final.exists():
+                self.path.rename(final)  # all of it at once
+                return final
             for old in list(final.iterdir()) if allowed and self._replaces else ():
                 if self._replaces is not None and self._replaces.fullmatch(old.name):
                     old.unlink()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,8 @@ if sys.platform == "win32":
     import msvcrt
 else:
     import fcntl
+
+log = logging.getLogger(__name__)
 
 
 class Lock:
@@ -21,7 +24,7 @@ class Lock:
         self._file: int | None = None
 
     def acquire(self) -> bool:
-        """Take the lock; false where another process has it.
+        """Take the lock; false where another process has it. Where there are no locks, it is free.
 
         Raises:
             OSError: the file cannot be made.
@@ -30,9 +33,11 @@ class Lock:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
             try:
                 _lock(file)
-            except OSError:
+            except (BlockingIOError, PermissionError):
                 os.close(file)
                 return False
+            except OSError as error:
+                log.info("%s: no locks on this file system (%s)", self._path, error.strerror)
             # Who had it may have removed the file before letting go: then this is another one.
             if _is(file, self._path):
                 self._file = file

@@ -139,6 +139,7 @@ def read_ledger(folder: Path) -> Ledger | None:
 
 def describe_job(
     source: str,
+    target: Path,
     options: DataclassInstance,
     weights: Iterable[Path],
     *,
@@ -148,6 +149,7 @@ def describe_job(
 
     Args:
         source: what tells it from others; see `Sources.identity`.
+        target: the output.
         options: a dataclass.
         weights: the files of weights.
         leave_out: fields of the options that do not touch the frames.
@@ -155,7 +157,7 @@ def describe_job(
     Returns:
         For each thing, in the words of a sentence, a value.
     """
-    job = {"the input": source}
+    job = {"the input": source, "the name of the output": target.name}
     for field in fields(options):
         if field.name not in leave_out:
             job[f"the option {field.name.replace('_', '-')}"] = str(getattr(options, field.name))

@@ -85,7 +85,9 @@ def upscale(
         if resumable and can_be_joined(target, reader, options.encoding):
             work = stack.enter_context(Work(target))
             weights = files_of_weights(options, upscaler, geometry.scale)
-            description = describe_job(sources.identity, options, weights, leave_out=HARMLESS)
+            description = describe_job(
+                sources.identity, target, options, weights, leave_out=HARMLESS
+            )
             same = work.begin(description, lambda: _choose_pins(options))
             if finished and not same:
                 _check(source, target, options, overwrite=options.overwrite)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,19 +15,26 @@ from upreel.errors import MediaError, OutputError
 from upreel.inference.ledger import NAME, Done, Ledger, changes, read_ledger
 from upreel.inference.pins import Pins
 from upreel.video.packets import checksum_of
+from upreel.video.target import image_names, image_target
 
 log = logging.getLogger(__name__)
 
 _LOCK = "lock"
 _SEGMENT = "{:06d}.packets"
-_OURS = (NAME, "*.packets", ".*.partial.*")  # what may be removed
+_OURS = (NAME, "*.packets", ".*.partial*")  # what may be removed
 _NAMED_CHANGES = 3
 
 
 def folder_of(target: Path) -> Path:
-    """Where the work for an output lies: `.NAME.upreel` beside it."""
+    """Where the work for an output lies: `.NAME.upreel` beside it, or in a folder of images."""
+    kind = image_target(target)
+    if kind in {"folder", "pattern"}:
+        target, _ = image_names(target, kind)
     target = target.absolute()
-    return target.with_name(f".{target.name[:200]}.upreel")
+    name = f".{target.name[:200]}.upreel"
+    beside = target.with_name(name)
+    # Inside a folder that exists: what is above it may belong to somebody else.
+    return target / name if target.is_dir() and not beside.is_dir() else beside
 
 
 def is_result(target: Path) -> bool:
@@ -35,7 +43,7 @@ def is_result(target: Path) -> bool:
     if ledger is None or ledger.result is None:
         return False
     try:
-        return ledger.result == _stamp(target)
+        return ledger.result == _stamp(None if target.is_dir() else target)
     except OSError:
         return False
 
@@ -163,8 +171,8 @@ class Work(Pending):
         """
         self._write(self.ledger.model_copy(update={"segments": (*self.ledger.segments, done)}))
 
-    def announce(self, result: Path) -> None:
-        """Say which file is about to become the result.
+    def announce(self, result: Path | None) -> None:
+        """Say which file is about to become the result; `None`: images.
 
         Raises:
             OutputError: the ledger cannot be written.
@@ -189,7 +197,9 @@ class Work(Pending):
     def _remove_all_but(self, kept: set[str]) -> None:
         for pattern in _OURS:
             for file in self.path.glob(pattern):
-                if file.name not in kept:
+                if file.is_dir():
+                    shutil.rmtree(file, ignore_errors=True)
+                elif file.name not in kept:
                     file.unlink(missing_ok=True)
 
     def __exit__(
@@ -203,6 +213,8 @@ class Work(Pending):
         self._lock.release()
 
 
-def _stamp(path: Path) -> tuple[int, int, int]:
+def _stamp(path: Path | None) -> tuple[int, int, int]:
+    if path is None:
+        return 0, 0, 0
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
