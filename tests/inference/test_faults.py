@@ -195,6 +195,7 @@ def test_a_limit_on_the_size_of_files(tmp_path: Path, source: Path, whole: Path)
     assert everything(target) == everything(whole)
 
 
+@pytest.mark.slow
 def test_a_limit_on_memory(tmp_path: Path) -> None:
     """One line; or a library in C++ ends the process, which is as if it were killed."""
     resource = pytest.importorskip("resource")

@@ -47,7 +47,7 @@ def kill_and_compare(folder: Path, extension: str, *, kills: int, seed: int, fra
 
 @pytest.mark.parametrize("extension", [".mp4"])
 def test_a_handful_of_kills(tmp_path: Path, extension: str) -> None:
-    kill_and_compare(tmp_path, extension, kills=4, seed=1, frames=30)
+    kill_and_compare(tmp_path, extension, kills=3, seed=1, frames=24)
 
 
 @pytest.mark.slow
