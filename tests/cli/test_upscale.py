@@ -18,8 +18,10 @@ import torch
 
 from tests.video.media import write_video
 from upreel.cli import main
-from upreel.cli.upscale import Flow, parse_size, parse_time
+from upreel.cli.upscale import Flow, describe, parse_fps, parse_size, parse_time, parse_times
+from upreel.core.instants import FrameRate, Times
 from upreel.errors import UsageError
+from upreel.inference.interpolation import Tally
 from upreel.models.rbpn import RBPN
 from upreel.ops.flow import FlowProvider
 
@@ -49,6 +51,54 @@ def test_a_time_is_exact(text: str, seconds: Fraction) -> None:
 def test_another_time_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match=r"expected seconds or H:MM:SS from the beginning"):
         parse_time(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fps"),
+    [
+        ("2x", Times(2)),
+        ("60", Fraction(60)),
+        ("24000/1001", Fraction(24000, 1001)),
+        ("23.976", Fraction(24000, 1001)),
+        ("59.94", Fraction(60000, 1001)),
+        ("12.5", Fraction(25, 2)),
+    ],
+)
+def test_a_frame_rate_is_exact(text: str, fps: FrameRate) -> None:
+    assert parse_fps(text) == fps
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0", "0.0", "fast", "x2", "2.5x", "-30", "30/0", "1e3", "60fps"]
+)
+def test_another_frame_rate_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match=r"expected a frame rate above 0 such as 60 or 24000/1001"):
+        parse_fps(text)
+
+
+@pytest.mark.parametrize("text", ["2", "x", "1.5x", "-2x", ""])
+def test_slow_motion_is_a_number_of_times(text: str) -> None:
+    with pytest.raises(UsageError, match=r"expected a whole number of times such as 2x for --slow"):
+        parse_times("--slowmo", text)
+
+
+def test_the_summary_says_what_the_frames_are() -> None:
+    tally = Tally(given=10, made=7, partly=2)
+    tally.repeated.update({"scene cut": 1, "same picture": 2})
+    assert describe(tally) == (
+        "7 new frames (2 of them in part repeated: motion out of reach), 10 of the source, "
+        "3 repeated (2 same picture, 1 scene cut)"
+    )
+    assert describe(Tally(given=3)) == "0 new frames, 3 of the source, 0 repeated"
+
+
+def test_twice_as_many_frames(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_video(tmp_path / "in.mp4", 3)
+    assert main(["upscale", str(source), str(tmp_path / "out.mp4"), "--fps", "2x"]) == 0
+    printed = capsys.readouterr()
+    assert "out.mp4: 6 frames of 64x48 in " in printed.out
+    assert "2 new frames, 3 of the source, 1 repeated (1 last frame)" in printed.out
+    assert "6/6 frames" in printed.err
 
 
 @pytest.mark.parametrize("form", [["--start", "-0:30"], ["--start=-0:30"]])
@@ -83,7 +133,7 @@ def test_a_file_is_enlarged_and_the_picture_drawn(
 def test_what_finds_the_flow_can_be_chosen(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert set(get_args(Flow)) == set(get_args(FlowProvider))
+    assert set(get_args(Flow)) == {*get_args(FlowProvider), "spynet"}
     source = write_video(tmp_path / "in.mp4", 3)
     lengths = set()
     for flow in ("dis", "zeros"):

@@ -154,10 +154,10 @@ def test_every_other_frame_is_left_out_on_the_low_side() -> None:
     low = partial(degrade, chain=CHAINS["BI"], scale=4)
     straight = Augmentation((1,), flip=False, transpose=False, reverse=False)
     loader = Loader(
-        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1, rate=2,
+        [WeightedSet("a", [Sliding()])], low, scale=4, seed=1,
         flow=Motion(), augmentation=straight,
     )  # fmt: skip
-    batch = loader.batch(0, Shape(2, 3, 32))
+    batch = loader.batch(0, Shape(2, 3, 32, rate=2))
     assert batch.low.shape == (2, 3, 1, 32, 32)
     assert batch.high.shape == (2, 5, 1, 128, 128)
     for clip, truth in zip(batch.low, batch.high[:, ::2], strict=True):
@@ -170,7 +170,7 @@ def test_every_other_frame_is_left_out_on_the_low_side() -> None:
     mirrored = batch.mirrored()
     assert (mirrored.low.shape[1], mirrored.high.shape[1]) == (5, 9)
     with pytest.raises(UsageError, match="expected clips of 7 frames of at least 32x32"):
-        loader.batch(0, Shape(1, 4, 8))
+        loader.batch(0, Shape(1, 4, 8, rate=2))
 
 
 def test_weights_are_shares() -> None:

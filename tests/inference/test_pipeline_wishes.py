@@ -10,11 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 import upreel
 from tests.video.media import Arrays, decoded, write_video
 from upreel.errors import MediaError, UsageError
 from upreel.inference.pipeline import Options, upscale
+from upreel.models.spynet import SPyNet
 from upreel.video.encoding import Encoding
 
 

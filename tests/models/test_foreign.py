@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
@@ -132,3 +133,21 @@ def test_weights_of_a_network_that_is_not_quite_known(tmp_path: Path) -> None:
     tensors["DBPN.up1.up_conv1.deconv.weight"] = torch.zeros(4, 4, 5, 5)
     torch.save(tensors, path)
     refused(path, "expected kernels of 3, 6, 7, 8, 12 pixels .*, found 5")
+
+
+def test_compressed_tensors_are_refused(tmp_path: Path) -> None:
+    """Torch stores them as they are; a small file could unpack to any size."""
+    path, packed = tmp_path / "a.pth", tmp_path / "packed.pth"
+    torch.save({"a": torch.zeros(100_000)}, path)
+    with ZipFile(path) as source, ZipFile(packed, "w", ZIP_DEFLATED) as target:
+        for member in source.infolist():
+            target.writestr(member.filename, source.read(member))
+    assert torch.load(packed, weights_only=True)["a"].shape == (100_000,)  # it would
+    refused(packed, r"found compressed ones, 4\d+ bytes in \d+; save them again")
+
+
+def test_weights_of_which_some_are_missing(tmp_path: Path) -> None:
+    tensors = make().state_dict()
+    del tensors["feat0.conv.weight"]
+    torch.save(tensors, tmp_path / "a.pth")
+    refused(tmp_path / "a.pth", "expected all weights of rbpn in .*, found only some")

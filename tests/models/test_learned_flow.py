@@ -11,13 +11,13 @@ from upreel.models.basicvsr import BasicVSR
 from upreel.models.bicubic import Bicubic
 from upreel.models.learned_flow import WithLearnedFlow, read_spynet
 from upreel.models.spynet import SPyNet
-from upreel.models.upscaler import Spec, State, Window
+from upreel.models.upscaler import Input, Spec, State, Window
 
 
 class Recorder:
     """An upscaler that keeps the window it was given."""
 
-    spec = Spec(scale=1, color="luma", past=1, future=1, inputs=frozenset({"flow"}))
+    spec = Spec(scale=1, color="luma", past=1, future=1, inputs=frozenset[Input]({"flow"}))
     seen: Window
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:
@@ -38,7 +38,7 @@ def test_a_network_is_given_the_flow_of_spynet() -> None:
     wrapped = WithLearnedFlow(recorder, network)
     assert wrapped.spec.flow == "zeros"
     clip = torch.rand(1, 3, 1, 20, 33)
-    wrapped.step(Window(clip, 1, 1, {"flow": torch.zeros(1, 1, 2, 2, 20, 33)}), {})
+    wrapped.step(Window(clip, 1, 1), {})
     before, now, after = clip.expand(-1, -1, 3, -1, -1).unbind(1)
     expected = torch.stack((network(now, before), network(now, after)), 1)[:, None]
     torch.testing.assert_close(recorder.seen.inputs["flow"], expected)
@@ -47,7 +47,9 @@ def test_a_network_is_given_the_flow_of_spynet() -> None:
 
 
 def test_a_network_that_needs_no_flow_is_refused() -> None:
-    with pytest.raises(UsageError, match="needs flow alone for SPyNet, found one that needs no in"):
+    with pytest.raises(
+        UsageError, match="a network that uses optical flow for SPyNet, found another"
+    ):
         WithLearnedFlow(Bicubic(2), make_spynet())
 
 

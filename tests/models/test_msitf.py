@@ -96,7 +96,7 @@ def test_published_names_are_read(tmp_path: Path, prefix: str) -> None:
     assert MSITF.arguments_of(Case.read("msitf_4to7").state) == {"variant": "paper"}
 
 
-@pytest.mark.parametrize("frames", [1, 2, 3, 4, 6])
+@pytest.mark.parametrize("frames", [1, 2, 5])
 @torch.no_grad()
 def test_a_window_as_long_as_the_clip_is_the_whole_clip(frames: int) -> None:
     network, clip = small(frames=max(frames, 2)), torch.rand(1, frames, 3, 8, 8)
@@ -105,7 +105,7 @@ def test_a_window_as_long_as_the_clip_is_the_whole_clip(frames: int) -> None:
     torch.testing.assert_close(in_steps(network, clip), held, atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("frames", range(4, 8))
+@pytest.mark.parametrize("frames", [4, 6])
 @torch.no_grad()
 def test_windows_of_four_share_a_frame_and_the_last_one_is_filled(frames: int) -> None:
     network, clip = small(), torch.rand(1, frames, 3, 8, 8)
@@ -201,13 +201,8 @@ def test_bf16_is_close_to_float32() -> None:
     assert (exact - close).abs().max() < 0.03
 
 
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        ({"scale": 2}, "expected a scale of 4, found 2"),
-        ({"frames": 1}, "expected windows of 2 frames or more, found 1"),
-    ],
-)
-def test_what_is_refused(arguments: dict[str, int], sentence: str) -> None:
-    with pytest.raises(ValueError, match=sentence):
-        MSITF(**arguments)
+def test_what_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a scale of 4, found 2"):
+        MSITF(2)
+    with pytest.raises(ValueError, match="expected windows of 2 frames or more, found 1"):
+        MSITF(frames=1)

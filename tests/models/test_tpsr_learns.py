@@ -12,14 +12,16 @@ from torch import Tensor
 from upreel.losses.pixels import charbonnier
 from upreel.models.tpsr import TPSR
 from upreel.ops.resize import imresize
+from upreel.training.schedule import rate_at
+from upreel.training.tables import NetworkOptimizer
 
-SIDE = 64
-STEPS = 600
+SIDE = 48
+STEPS, RATE = 1200, 6e-3
 
 
 def draw_lines(frames: int, motion: tuple[float, float], random: torch.Generator) -> Tensor:
     """Blurred lines that move by `motion` (x, y) a frame, in pixels, exactly: `(T, 3, H, W)`."""
-    y, x = torch.meshgrid(torch.arange(SIDE) - SIDE / 2, torch.arange(SIDE) - SIDE / 2)
+    y, x = torch.meshgrid(*[torch.arange(SIDE) - SIDE / 2] * 2, indexing="ij")
     times = torch.arange(frames) - frames / 2
     clip = torch.full((frames, 3, SIDE, SIDE), 0.5)
     for _ in range(10):
@@ -47,21 +49,20 @@ def train() -> TPSR:
     """In a minute or two of one thread."""
     torch.manual_seed(0)
     network, random = TPSR(variant="tiny"), torch.Generator().manual_seed(0)
-    optimizer = torch.optim.Adam(network.parameters(), 3e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, STEPS, pct_start=0.1)
+    optimizers = NetworkOptimizer(name="muon", rate=RATE).make(network)
+    weight = torch.full((5,), 1 / 5)
     for step in range(STEPS):
         draws = torch.rand(4, 2, generator=random).tolist()
-        pairs = [
-            make_pair(2 + step % 3, 5 * speed, 2 * math.pi * angle, random)
-            for speed, angle in draws
-        ]
+        pairs = [make_pair(3, 4.5 * v, 2 * math.pi * angle, random) for v, angle in draws]
         low, high = (torch.stack(side) for side in zip(*pairs, strict=True))
-        optimizer.zero_grad()
-        made = network(low)
-        charbonnier(made, high, torch.full((made.shape[1],), 1 / made.shape[1])).backward()
+        network.zero_grad()
+        charbonnier(network(low), high, weight).backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(network.parameters(), 0.5)
-        optimizer.step()
-        schedule.step()
+        rate = rate_at(step, steps=STEPS, peak=RATE, final=RATE / 50, warm_up=30, shape="cosine")
+        for optimizer in optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * group["factor"]
+            optimizer.step()
     return network.eval().requires_grad_(False)
 
 
@@ -87,19 +88,14 @@ def gains(speed: float, angle: float) -> tuple[float, float]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("speed", [1.0, 2.0, 4.0])
-def test_lines_that_move_along_profiles_are_found_between(speed: float) -> None:
-    given, new = gains(speed, 0.0)
+@pytest.mark.parametrize(("angle", "least"), [(0.0, 1.0), (math.pi / 2, 0.5)])
+@pytest.mark.parametrize("speed", [1.0, 3.0])
+def test_lines_that_move_along_profiles_and_across_them_are_found(
+    speed: float, angle: float, least: float
+) -> None:
+    given, new = gains(speed, angle)
     assert given >= 0.5
-    assert new >= 1.5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("speed", [1.0, 2.0])
-def test_so_are_those_that_move_across_them_but_less_well(speed: float) -> None:
-    given, new = gains(speed, math.pi / 2)
-    assert given >= 0.5
-    assert new >= 0.5
+    assert new >= least
 
 
 @pytest.mark.slow

@@ -152,14 +152,12 @@ def test_a_resumed_match_gives_the_same_bits(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("adversarial", [0.0, 0.005])
 def test_rbpn_learns_from_the_best_scan(tmp_path: Path, adversarial: float) -> None:
-    """A smoke run of the fork's method: from first weights towards the scan itself, and beyond."""
-    changes = ("steps=240", "movies=8", "size=48", "batch=2", "rate=2e-3", "validate_every=120")
+    """A smoke run of the fork's method: from first weights to more than the scan itself."""
+    changes = ("steps=160", "movies=8", "size=48", "batch=2", "rate=2e-3", "validate_every=160")
     recipe = small_rbpn(*changes, f"adversarial={adversarial}", "judge=8", 'flow="dis"')
     train_on_pseudo_truth(recipe, tmp_path)
     lines = read_metrics(tmp_path)
-    first, last = (np.mean([line["loss"] for line in part]) for part in (lines[:20], lines[-20:]))
-    assert last < 0.6 * first
-    assert lines[-1]["psnr"] > 15
+    assert lines[-1]["psnr"] > 23  # the noisy scans of these movies have 21.8
     if adversarial:
         assert all(0 < line["discriminator"] < 2 for line in lines)
 

@@ -28,6 +28,7 @@ from upreel.cli.stopping import STATUS, Terminated, say_kept, say_stopped, stopp
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
 from upreel.core.files import Pending, discard_pending
+from upreel.core.heap import keep_freed_memory
 from upreel.errors import UpreelError, is_out_of_memory
 
 app = typer.Typer(
@@ -82,6 +83,7 @@ def main(arguments: list[str] | None = None) -> int:
     set_up_logging()
     Pending.kept.clear()
     given = sys.argv[1:] if arguments is None else arguments
+    keep_freed_memory()
     with stopping_in_time(given):
         return _run(given)
 

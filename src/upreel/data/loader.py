@@ -30,6 +30,8 @@ Pixels = NDArray[np.uint8]
 Color = Literal["luma", "rgb"]
 MARGIN = 4
 """Low pixels around a crop that are degraded with it, so that its border is like its middle."""
+WIDE_MARGIN = 32
+"""The same where flow is what matters: it is found with them."""
 
 
 class Source(Protocol):
@@ -80,11 +82,21 @@ class Shape:
         size: sequences in the global batch.
         frames: low frames of a sequence.
         crop: side of a low frame, pixels.
+        rate: 2 where every other frame is left out on the low side, but at both ends; 3 where two
+            of three are.
+        margin: low pixels around it that are degraded with it.
     """
 
     size: int
     frames: int
     crop: int
+    rate: int = 1
+    margin: int = MARGIN
+
+    @property
+    def span(self) -> int:
+        """High frames of a sequence."""
+        return (self.frames - 1) * self.rate + 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +145,6 @@ class Loader:
         *,
         scale: int,
         seed: int,
-        rate: int = 1,
         augmentation: Augmentation | None = None,
         flow: Motion | None = None,
     ) -> None:
@@ -144,7 +155,6 @@ class Loader:
             degrade: makes low frames.
             scale: how many times smaller these are.
             seed: of the run.
-            rate: 2 where every other frame is left out on the low side, but at both ends.
             augmentation: `Augmentation()` if not given.
             flow: the optical flow of the low frames, if batches are to have it.
 
@@ -155,7 +165,7 @@ class Loader:
         if not self._sets:
             raise UsageError("expected a set with clips and a weight above 0, found none; name one")
         self._left_out: set[str] = set()
-        self._degrade, self._scale, self._seed, self._rate = degrade, scale, seed, rate
+        self._degrade, self._scale, self._seed = degrade, scale, seed
         self._augmentation, self._flow = augmentation or Augmentation(), flow
 
     def batch(self, step: int, shape: Shape, *, rank: int = 0, ranks: int = 1) -> Batch:
@@ -220,10 +230,10 @@ class Loader:
         times, place = self._place(random, source, shape)
         high = _augment(random, source.read(times)[place], self._augmentation)
         low = self._degrade(
-            np.ascontiguousarray(high[:: self._rate]), key=f"{self._seed}-{step}-{index}"
+            np.ascontiguousarray(high[:: shape.rate]), key=f"{self._seed}-{step}-{index}"
         )
         flow = None if self._flow is None else _find_flow(_unit(low), self._flow)
-        inner = _inner(random, low.shape[-2:], shape.crop)
+        inner = _inner(random, low.shape[-2:], shape)
         outer = tuple(slice(s.start * self._scale, s.stop * self._scale) for s in inner)
         if flow is not None:
             flow = flow[..., inner[0], inner[1]]
@@ -241,26 +251,22 @@ class Loader:
                     return sources[place]
         side = shape.crop * self._scale
         raise UsageError(
-            f"expected clips of {self._span(shape)} frames of at least {side}x{side} pixels, found "
+            f"expected clips of {shape.span} frames of at least {side}x{side} pixels, found "
             "none; make the crop smaller or the sequences shorter"
         )
 
     def _fits(self, source: Source, shape: Shape) -> bool:
         count, height, width = source.measure()
-        if count >= self._span(shape) and min(height, width) // self._scale >= shape.crop:
+        if count >= shape.span and min(height, width) // self._scale >= shape.crop:
             return True
         if source.name not in self._left_out:
             self._left_out.add(source.name)
             side = shape.crop * self._scale
             log.warning(
                 "%s is left out: expected %d frames of at least %dx%d pixels, found %d of %dx%d",
-                source.name, self._span(shape), side, side, count, width, height,
+                source.name, shape.span, side, side, count, width, height,
             )  # fmt: skip
         return False
-
-    def _span(self, shape: Shape) -> int:
-        """High frames of a sequence."""
-        return (shape.frames - 1) * self._rate + 1
 
     def _place(
         self, random: np.random.Generator, source: Source, shape: Shape
@@ -268,13 +274,13 @@ class Loader:
         """Which frames, and which part of them: the crop with as much of the margin as there is."""
         count, height, width = source.measure()
         stride = int(random.choice(self._augmentation.strides))
-        while (self._span(shape) - 1) * stride >= count:
+        while (shape.span - 1) * stride >= count:
             stride -= 1
-        reach = (self._span(shape) - 1) * stride
+        reach = (shape.span - 1) * stride
         first = int(random.integers(count - reach))
         spans = []
         for side in (height, width):
-            low = min(shape.crop + 2 * MARGIN, side // self._scale)
+            low = min(shape.crop + 2 * shape.margin, side // self._scale)
             begin = int(random.integers(side - low * self._scale + 1))
             spans.append(slice(begin, begin + low * self._scale))
         return range(first, first + reach + 1, stride), (
@@ -320,13 +326,15 @@ def _augment(random: np.random.Generator, clip: Pixels, augmentation: Augmentati
     return clip
 
 
-def _inner(random: np.random.Generator, size: tuple[int, ...], crop: int) -> tuple[slice, slice]:
+def _inner(random: np.random.Generator, size: tuple[int, ...], shape: Shape) -> tuple[slice, slice]:
     """The crop without its margin; anywhere where the clip has no room for one."""
     begins = [
-        MARGIN if side == crop + 2 * MARGIN else int(random.integers(side - crop + 1))
+        shape.margin
+        if side == shape.crop + 2 * shape.margin
+        else int(random.integers(side - shape.crop + 1))
         for side in size
     ]
-    return slice(begins[0], begins[0] + crop), slice(begins[1], begins[1] + crop)
+    return slice(begins[0], begins[0] + shape.crop), slice(begins[1], begins[1] + shape.crop)
 
 
 def _find_flow(low: Tensor, motion: Motion) -> Tensor:

@@ -34,6 +34,11 @@ class Batch:
     flow: Tensor | None
     past: int = 1
 
+    @property
+    def rate(self) -> int:
+        """How many frames of the truth come with a low frame, up to the last."""
+        return (self.high.shape[1] - 1) // max(self.low.shape[1] - 1, 1)
+
     def flow_within(self, past: int, future: int) -> Tensor:
         """Flow to neighbours `-past .. -1, 1 .. future` alone.
 

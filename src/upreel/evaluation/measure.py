@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 from av.video.reformatter import VideoReformatter
 
+from upreel.core.heap import keep_freed_memory
 from upreel.errors import UpreelError
 from upreel.evaluation.bench import LANCZOS, PEER, Case, Timing
 from upreel.inference.pipeline import Options, upscale
@@ -97,6 +98,7 @@ def _scale_with_swscale(case: Case, source: Path, target: Path) -> _Measured:
 
 def main() -> None:
     """Measure what the request in the first argument asks for, and write it as JSON."""
+    keep_freed_memory()
     request = json.loads(sys.argv[1])
     case = Case(**(request["case"] | {"size": tuple(request["case"]["size"])}))
     try:

@@ -10,6 +10,7 @@ from dataclasses import asdict
 import torch
 from torch import Tensor, nn
 
+from upreel.core.heap import keep_freed_memory
 from upreel.evaluation.measure import peak_memory
 from upreel.evaluation.networks import Cost
 from upreel.inference.precision import choose_device, choose_precision
@@ -72,9 +73,10 @@ def measure(name: str, size: tuple[int, int]) -> Cost:
     """Enlarge one window of noise with random weights, in this process, somewhere in a scene."""
     device = choose_device()
     network = upscaler_class(name)()
-    assert isinstance(network, nn.Module)
-    parameters = sum(tensor.numel() for tensor in network.parameters())
-    prepare(network, device=device, dtype=choose_precision("auto", device))
+    parameters = 0
+    if isinstance(network, nn.Module):
+        parameters = sum(tensor.numel() for tensor in network.parameters())
+        prepare(network, device=device, dtype=choose_precision("auto", device))
     width, height = size
     spec = network.spec
     tile = spec.tile if spec.tile and max(size) > spec.tile else None
@@ -117,6 +119,7 @@ def make_state(network: Upscaler, size: tuple[int, int], device: torch.device) -
 
 def main() -> None:
     """Measure what the request in the first argument asks for, and write it as JSON."""
+    keep_freed_memory()
     name, (width, height) = json.loads(sys.argv[1])
     sys.stdout.write(json.dumps(asdict(measure(name, (width, height)))) + "\n")
 

@@ -25,6 +25,11 @@ from upreel.models import ZOO
 SIZES = ((320, 180), (960, 540))
 """(width, height) of the frames that networks are measured with."""
 
+_CAPTION = (
+    "ms: processor time (on a GPU: time) of a frame that comes out; MB: the process at most. "
+    "Of frames in tiles, one tile was measured and counted as often as it fits. -: not in time"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -35,8 +40,9 @@ class Cost:
         size: (width, height) of the frames.
         parameters: how many weights it has.
         tile: the side of its tiles; `None` where whole frames were measured.
-        milliseconds: for each frame that comes out, of all cores together.
-        memory: bytes that the process held at most; `None` where the system does not tell.
+        milliseconds: for each frame that comes out, of all cores together; on a GPU, of the clock.
+        memory: bytes that the process (on a GPU, its tensors there) held at most; `None` where the
+            system does not tell.
     """
 
     network: str
@@ -119,7 +125,7 @@ def read_published_costs() -> tuple[PublishedCost, ...]:
 
 def to_table(costs: dict[str, list[Cost | None]], device: str) -> Table:
     """The costs, and what papers state of theirs."""
-    made = Table(title=f"Networks on {device}", box=box.SIMPLE)
+    made = Table(title=f"Networks on {device}", caption=_CAPTION, box=box.SIMPLE)
     made.add_column("network")
     for header in ("weights", "tile"):
         made.add_column(header, justify="right")
@@ -148,7 +154,7 @@ def _rows(costs: dict[str, list[Cost | None]]) -> list[tuple[str, ...]]:
         figures = [figure for cost in each for figure in _figures(cost)]
         rows.append((name, weights, tile, *figures, ""))
     for entry in read_published_costs():
-        weights = f"{entry.parameters:g} M"
+        weights = f"{entry.parameters:.2f} M"
         speed = "no speed" if entry.fps is None else f"{entry.fps:g} frames per second"
         blank = ("",) * (2 * len(SIZES) + 1)
         rows.append((f"{entry.method} (published)", weights, *blank, f"{speed}; {entry.source}"))

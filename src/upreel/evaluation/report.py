@@ -284,7 +284,7 @@ class Report:
         gains = self.baselines
         headers = [UNITS.get(metric, metric) for metric in metrics]
         for header in (*headers, *(f"over {over}" for over in gains), "ms"):
-            table.add_column(header, justify="right")
+            table.add_column(header, justify="right", overflow="fold")
         for row in self.rows:
             table.add_row(
                 row.name,

@@ -15,6 +15,7 @@ from upreel.inference.retiming import DEFAULT_INTERPOLATOR
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
+from upreel.video.trust import TRUST, Trust
 
 
 def upscale(
@@ -40,6 +41,7 @@ def upscale(
     preview: Path | None = None,
     resume: bool = True,
     segment: int = MOST_FRAMES,
+    trust: Trust = TRUST,
     fps: FrameRate | None = None,
     slowmo: int | None = None,
     interpolator: str = DEFAULT_INTERPOLATOR,
@@ -73,6 +75,7 @@ def upscale(
         preview=preview,
         resume=resume,
         segment=segment,
+        trust=trust,
         fps=fps,
         slowmo=slowmo,
         interpolator=interpolator,
@@ -96,6 +99,7 @@ def stream(
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
+    trust: Trust = TRUST,
     fps: FrameRate | None = None,
     slowmo: int | None = None,
     interpolator: str = DEFAULT_INTERPOLATOR,
@@ -121,6 +125,7 @@ def stream(
         tile=tile,
         deinterlace=deinterlace,
         keep_going=keep_going,
+        trust=trust,
         fps=fps,
         slowmo=slowmo,
         interpolator=interpolator,

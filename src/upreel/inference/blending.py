@@ -61,10 +61,11 @@ class Blender:
         if kept.any():
             luma = torch.where(kept, self.luma(nearest)[0], luma)
         made = [luma]
-        sides = (self._planes(before), self._planes(after), self._planes(nearest))
-        for index in range(1, len(sides[0])):
-            chroma = index < 3 and self._inside.layout.family == "yuv"
-            made.append(self._moved(*(side[index] for side in sides), between, kept, chroma=chroma))
+        sides = zip(self._planes(before), self._planes(after), self._planes(nearest), strict=True)
+        for index, (first, second, near) in enumerate(sides):
+            chroma = 1 <= index < 3 and self._inside.layout.family == "yuv"
+            if index:
+                made.append(self._moved(first, second, near, between, kept, chroma=chroma))
         if self._coding.layout.family == "rgb":
             inside = self._inside
             rgb = ycbcr_to_rgb(

@@ -24,7 +24,7 @@ from upreel.models.interpolator import Between, Interpolator
 from upreel.models.upscaler import Window
 from upreel.video.coding import Coding
 from upreel.video.frame import Frame
-from upreel.video.repeats import is_repeat
+from upreel.video.repeats import RepeatFinder
 
 Reason = Literal["scene cut", "same picture", "motion out of reach", "last frame", "nearest"]
 """Why a frame is repeated; `nearest`: the network makes none at that instant."""
@@ -131,6 +131,7 @@ def steps(
     held: Frame | None = None
     begin = lasts = Fraction(0)
     first = True
+    finder = RepeatFinder() if repeats else None
     for frame in frames:
         instant = frame.pts * frame.time_base
         origin = instant if origin is None else origin
@@ -141,7 +142,9 @@ def steps(
             lasts = instant - begin
             due = instants(begin, instant, rate, origin=origin, tick=held.time_base)
             new = any(each.phase for each in due)
-            reason = _reason(held, frame, repeats=repeats) if new else None
+            reason: Reason | None = "scene cut" if frame.cut else None
+            if finder and finder.is_repeat(held, frame):
+                reason = "same picture"
             yield Step(held, frame, due, reason, first)
             first = reason is not None or not new
         held, begin = frame, instant
@@ -149,13 +152,6 @@ def steps(
         lasts = (held.duration or 0) * held.time_base or lasts or held.time_base
         due = instants(begin, begin + lasts, rate, origin=origin, tick=held.time_base, last=True)
         yield Step(held, None, due, "last frame", first)
-
-
-def _reason(frame: Frame, after: Frame, *, repeats: bool) -> Reason | None:
-    """Why nothing is made between two frames, if so."""
-    if after.cut:
-        return "scene cut"
-    return "same picture" if repeats and is_repeat(frame, after) else None
 
 
 def nearest(step: Step, instant: Instant) -> Frame:

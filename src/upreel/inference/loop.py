@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.backends import cudnn
 
 from upreel.core.background import prefetch
-from upreel.core.windows import Span, windows
+from upreel.core.windows import windows
+from upreel.inference.motion import MotionFinder
 from upreel.inference.stages import Stages
-from upreel.models.upscaler import Input, Spec, State, Upscaler, Window
-from upreel.ops.flow import flow_to_neighbours
+from upreel.models.upscaler import Spec, State, Upscaler, Window
 
 T = TypeVar("T")
 
@@ -55,27 +55,14 @@ def observe(
         step=spec.step,
         begins_scene=lambda labelled: begins_scene(labelled[0]),
     )
+    finder, number = MotionFinder(spec), 0
     for span in spans:
         clip = torch.stack([frame for _, frame in span.items])[None]
-        inputs = _inputs(spec, clip.to(solving), span)
+        inputs = finder.inputs(clip.to(solving), number - span.past, span.past, span.future)
         inputs = {name: value.to(device) for name, value in inputs.items()}
+        number += len(span.middle)
         window = Window(clip.to(device), span.past, span.future, inputs)
         yield Observation(window, tuple(label for label, _ in span.middle), span.first)
-
-
-def _inputs(spec: Spec, clip: Tensor, span: Span[tuple[T, Tensor]]) -> dict[Input, Tensor]:
-    return {
-        name: flow_to_neighbours(
-            clip,
-            span.past,
-            span.future,
-            past=spec.past,
-            future=spec.future,
-            provider=spec.flow,
-            back=name == "flow_back",
-        )
-        for name in sorted(spec.inputs)
-    }
 
 
 def enlarge(

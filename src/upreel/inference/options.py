@@ -16,6 +16,7 @@ from upreel.inference.stages import Stage
 from upreel.ops.flow import FlowProvider
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
+from upreel.video.trust import TRUST, Trust
 
 DEFAULT_MODEL = "swift:real"
 
@@ -47,6 +48,7 @@ class Options:
         overwrite: whether an existing result is replaced.
         keep_going: whether the result of a damaged input gets the final name.
         preview: where to draw a picture of one frame before and after.
+        trust: what the input may cost, and where it may lead.
         fps: frames in a second, or a multiple of them; frames keep their size where none of
             `scale`, `size` and `height` is given.
         slowmo: how many times slower the result is played, with as many frames more.
@@ -73,6 +75,7 @@ class Options:
     overwrite: bool = False
     keep_going: bool = False
     preview: Path | None = None
+    trust: Trust = TRUST
     fps: FrameRate | None = None
     slowmo: int | None = None
     interpolator: str = DEFAULT_INTERPOLATOR
@@ -80,7 +83,7 @@ class Options:
     segment: int = MOST_FRAMES
 
 
-HARMLESS = frozenset({"overwrite", "keep_going", "preview", "resume"})
+HARMLESS = frozenset({"overwrite", "keep_going", "preview", "resume", "trust"})
 """Options that can change in the middle of a job."""
 
 

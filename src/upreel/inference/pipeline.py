@@ -212,7 +212,10 @@ def stream(
 
 
 def _open(source: str | Path, options: Options) -> Reader:
-    return Reader(source, start=options.start, end=options.end, deinterlace=options.deinterlace)
+    return Reader(
+        source, start=options.start, end=options.end, deinterlace=options.deinterlace,
+        trust=options.trust,
+    )  # fmt: skip
 
 
 def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:

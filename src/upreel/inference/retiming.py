@@ -57,10 +57,12 @@ class Retiming:
 
     def total(self, reader: Reader) -> int | None:
         """How many frames to expect; an estimate where the file does not say."""
-        if reader.frames is None or isinstance(self.rate, Times):
-            return None if reader.frames is None else reader.frames * self.rate.factor
-        given = reader.video.frame_rate
-        return None if given is None else math.ceil(reader.frames / given * self.rate)
+        count, given = reader.frames, reader.video.frame_rate
+        if count is None:
+            return None
+        if isinstance(self.rate, Times):
+            return count * self.rate.factor
+        return None if given is None else math.ceil(count / given * self.rate)
 
     def before(
         self,

@@ -11,6 +11,7 @@ from torch import Tensor
 from upreel.errors import ConfigError
 from upreel.losses.adversarial import Adversarial
 from upreel.losses.discriminator import Discriminator
+from upreel.losses.doubt import Doubt
 from upreel.losses.patch_discriminator import PatchDiscriminator
 from upreel.losses.perceptual import Perceptual
 from upreel.losses.pixels import (
@@ -19,6 +20,7 @@ from upreel.losses.pixels import (
     huber,
     l1,
     mse,
+    psnr,
     rmse,
     temporal_difference,
     total_variation,
@@ -50,6 +52,7 @@ LOSSES: dict[str, Loss] = {
     "charbonnier": charbonnier,
     "huber": huber,
     "rmse": rmse,
+    "psnr": psnr,
     "frequency": frequency,
     "total-variation": total_variation,
     "temporal-difference": temporal_difference,
@@ -64,6 +67,7 @@ TERMS: dict[str, Callable[..., Term]] = {
     "ping-pong": PingPong,
     "own-motion": OwnMotion,
     "sparsity": Sparsity,
+    "doubt": Doubt,
 }
 """Losses that need more: what makes them, with their options as keywords."""
 

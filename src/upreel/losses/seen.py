@@ -29,6 +29,8 @@ class Seen:
         low: what the network saw of these frames, `(B, T, C, h, w)`, or of fewer.
         motion: the flow that it found itself, laid out as `flow`. None where it finds none.
         parameters: its weights, by name.
+        doubt: the error that it expects in each pixel, `(B, T, 1, H, W)`, in the units of
+            `output`. None where it expects none.
     """
 
     output: Tensor
@@ -40,6 +42,7 @@ class Seen:
     low: Tensor | None = None
     motion: Tensor | None = None
     parameters: Mapping[str, Tensor] | None = None
+    doubt: Tensor | None = None
 
 
 def demand(value: T | None, loss: str, what: str) -> T:

@@ -17,7 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upreel.models.basicvsr import SLOPE, ResidualBlock, Tail, check_scale
+from upreel.models.basicvsr import SLOPE, TILE, ResidualBlock, Tail, check_scale
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.deform import deform_conv2d
 
@@ -163,9 +163,8 @@ class FusedFeatures(nn.Module):
 
     def fuse(self, clip: Tensor) -> Tensor:
         """`(B, T, 3, H, W)`, sides multiples of four, to `(B, C, H, W)` for the middle frame."""
-        return self.align(
-            [x.unflatten(0, clip.shape[:2]).unbind(1) for x in self.extract(clip.flatten(0, 1))]
-        )
+        sizes = self.extract(clip.flatten(0, 1))
+        return self.align([x.view(*clip.shape[:2], *x.shape[1:]).unbind(1) for x in sizes])
 
     def extract(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Features of frames `(B, 3, H, W)`, each for itself, at their size, a half, a quarter."""
@@ -248,6 +247,7 @@ class EDVR(FusedFeatures, Tail):
             },
             multiple=MULTIPLE,
             exact=False,
+            tile=TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:

@@ -1,15 +1,18 @@
 """Glide: the default interpolator. Small, luma only, any instant between two frames.
 
-Our own design, after Super SloMo (Jiang et al. 2018, which combines flow there and back into flow
-from the new frame) and RIFE (Huang et al. 2022, "Real-time intermediate flow estimation for video
-frame interpolation": a network corrects that flow and blends). What differs:
+Our own design. Motion comes from outside (`ops.flow`). From it several guesses are made of where a
+pixel of the new frame comes from, and a network weighs what they show: flow there and back, mixed
+in place (Jiang et al. 2018, "Super SloMo"), flow followed from either side to the instant, and
+paths with the acceleration that the frame before tells of (Xu et al. 2019, "Quadratic video
+interpolation"). What differs:
 
-* Motion comes from outside (`ops.flow`), found once on the whole frames, there and back. Both
-  neighbours are moved along it first, so that the network has to find only what is left.
-* Flow is corrected at a quarter of the resolution, detail at half: convolutions there see far and
-  cost little.
-* The output is a blend of both neighbours, moved in float32, plus what the network adds. Where
-  nothing moves and nothing is added, code values are kept, whatever the convolutions run in.
+* No guess is the truth. Both neighbours are moved along each, and where they then differ, it is
+  wrong: that is what the weights begin with, before anything is learned.
+* A network at a quarter of the resolution sees all guesses and adds one of its own; another, at
+  half, weighs them, says which neighbour hides a pixel, and adds detail. Nothing is learned that
+  the guesses know.
+* Neighbours are moved and mixed in float32. Where nothing moves and nothing is added, code values
+  are kept, whatever the convolutions run in.
 * Convolutions see detail and differences, not brightness, as those of `swift` do.
 * It also tells how wrong it expects to be (`Between.doubt`).
 
@@ -21,6 +24,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from math import log
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -35,8 +39,27 @@ _GAIN = 8.0
 """Detail is small; this makes it about 1."""
 _REACH = 8.0
 """Pixels of motion that count as 1 for the convolutions."""
+_SHARP = 128.0
+"""What a guess loses in weight, in logits, where the neighbours differ by the whole range."""
 _WRONG = 0.1
 """An expected error that is doubt in full: a tenth of the range."""
+_GUESSES = 4
+_STEPS = 3
+"""In which flow is followed to the instant."""
+
+
+class Motion(NamedTuple):
+    """Flow at half of the resolution, `(B, 2, h, w)` each, in whole pixels.
+
+    Attributes:
+        there: from the frame before to the one after.
+        back: from the frame after to the one before.
+        past: from the frame before to the one before that; `-there` where there is none.
+    """
+
+    there: Tensor
+    back: Tensor
+    past: Tensor
 
 
 class Glide(nn.Module):
@@ -49,23 +72,24 @@ class Glide(nn.Module):
 
         Args:
             scale: 1; frames keep their size.
-            channels: of the convolutions that correct flow.
+            channels: of the convolutions that make a guess.
             blocks: residual blocks of two of them.
-            detail: channels of the convolutions that blend.
+            detail: channels of the convolutions that weigh and blend.
         """
         super().__init__()
         if scale != 1:
             raise ValueError(f"expected a scale of 1, found {scale}")
-        self.see = nn.Conv2d(2 * 16 + 6 + 1, channels, 3, padding=1)
+        seen = 16 * (_GUESSES + 1) + _GUESSES * 5 + 1
+        self.see = nn.Conv2d(seen, channels, 3, padding=1)
         self.body = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
-        self.correct = nn.Conv2d(channels, 4 * 4 + channels, 3, padding=1)
-        self.look = nn.Conv2d(2 * 4 + channels // 4, detail, 3, padding=1)
+        self.guess = nn.Conv2d(channels, 4 * 4 + channels, 3, padding=1)
+        self.look = nn.Conv2d(4 * (_GUESSES + 2) + channels // 4, detail, 3, padding=1)
         self.mix = Residual(detail)
-        self.out = nn.Conv2d(detail, 2 * 4 + 1, 3, padding=1)
+        self.out = nn.Conv2d(detail, _GUESSES + 1 + 2 * 4 + 1, 3, padding=1)
         self._start()
 
     def _start(self) -> None:
-        small = {"second": 0.3, "correct": 0.1, "out": 0.1}
+        small = {"second": 0.3, "guess": 0.1, "out": 0.1}
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -74,11 +98,12 @@ class Glide(nn.Module):
 
     @property
     def spec(self) -> Spec:
-        """Two frames with flow there and back."""
+        """Flow between two frames, there and back, and from the first to the one before it."""
         return Spec(
             scale=1,
             color="luma",
             rate=2,
+            past=1,
             future=1,
             inputs=frozenset({"flow", "flow_back"}),
             multiple=4,
@@ -91,52 +116,93 @@ class Glide(nn.Module):
 
     def between(self, window: Window, instants: Sequence[float]) -> list[Between]:
         """Make frames at instants: see `Interpolator.between`."""
-        there, back = window.inputs["flow"][:, 0, 0], window.inputs["flow_back"][:, 0, 0]
+        there, back = window.inputs["flow"][:, 0, 1], window.inputs["flow_back"][:, 0, 1]
+        past = window.inputs["flow"][:, 0, 0] if window.past else -there
+        flows = Motion(*map(halve, (there, back, past)))
         before, after = window.clip[:, -2], window.clip[:, -1]
-        there, back = halve(there), halve(back)
-        made = [self.make(before, after, there, back, instant) for instant in instants]
+        made = [self.make(before, after, flows, instant) for instant in instants]
         return [replace(each, doubt=(each.doubt / _WRONG).clamp(0, 1)) for each in made]
 
+    def forward(self, clip: Tensor, flow: Tensor, rate: int = 2) -> Tensor:
+        """Make the frames between those of a whole clip: see `Doubts.make_with_doubt`."""
+        return self.make_with_doubt(clip, flow, rate)[0]
+
+    def make_with_doubt(self, clip: Tensor, flow: Tensor, rate: int) -> tuple[Tensor, Tensor]:
+        """The same, and how wrong they may be: see `Doubts.make_with_doubt`."""
+        there, back, past = flow[:, :-1, 1], flow[:, 1:, 0], flow[:, :-1, 0].clone()
+        past[:, 0] = -there[:, 0]
+        flows = Motion(*(halve(each.flatten(0, 1)) for each in (there, back, past)))
+        before, after = (each.flatten(0, 1) for each in (clip[:, :-1], clip[:, 1:]))
+        made = [self.make(before, after, flows, at / rate) for at in range(1, rate)]
+        frames = torch.stack((before, *(each.frame for each in made)), 1)
+        doubt = torch.stack((torch.zeros_like(before), *(each.doubt for each in made)), 1)
+        ends = (clip[:, -1:], torch.zeros_like(clip[:, -1:]))
+        frames, doubt = (
+            torch.cat((each.reshape(len(clip), -1, *clip.shape[2:]), end), 1)
+            for each, end in zip((frames, doubt), ends, strict=True)
+        )
+        return frames, doubt
+
     def make(
-        self, before: Tensor, after: Tensor, there: Tensor, back: Tensor, instant: Tensor | float
+        self, before: Tensor, after: Tensor, flows: Motion, instant: Tensor | float
     ) -> Between:
-        """Make one frame; `doubt` is not clipped.
+        """Make one frame; its `doubt` is the error expected, in the units of a frame.
 
         Args:
             before: `(B, 1, H, W)`, float32.
             after: same shape.
-            there: flow from the first to the second, `(B, 2, h, w)`: one for two by two pixels,
-                in pixels.
-            back: the same from the second to the first.
-            instant: between 0 and 1.
+            flows: between them.
+            instant: between 0 and 1; one for all, or `(B, 1, 1, 1)`.
         """
         height, width = before.shape[-2:]
         if height % 4 or width % 4:
             before, after = (_pad(frame, 4) for frame in (before, after))
-            there, back = (_pad(flow, 2) for flow in (there, back))
-        flow = flow_at(there, back, instant)
-        seen = torch.cat((flow.flatten(1, 2), there + back), 1) / _REACH
-        moment = torch.zeros_like(seen[:, :1]) + (instant - 0.5)
-        seen = F.avg_pool2d(torch.cat((seen, moment), 1), 2)
-        x = torch.cat((_differences(*_move(before, after, flow), 4), seen), 1)
-        x = self.body(F.relu(self.see(self._convolved(x)), inplace=True))
-        found = F.pixel_shuffle(self.correct(x), 2)
-        flow = flow + found[:, :4].float().mul(_REACH / 4).view_as(flow)
-        first, second = _move(before, after, flow)
-        x = torch.cat((self._convolved(_differences(first, second, 2)), found[:, 4:]), 1)
+            flows = Motion(*(_pad(flow, 2) for flow in flows))
+        guesses = guess(flows, instant)
+        pairs = [_move(before, after, each) for each in guesses]
+        misfits = [first - second for first, second in pairs]
+        odds = [-_SHARP * _smooth(F.avg_pool2d(misfit.abs(), 2)) for misfit in misfits]
+        own, context = self._guess(guesses, pairs, misfits, odds, instant)
+        pairs.append(_move(before, after, own))
+        misfits.append(pairs[-1][0] - pairs[-1][1])
+        odds.append(-_SHARP * _smooth(F.avg_pool2d(misfits[-1].abs(), 2)))
+        seen = torch.cat((_detail(pairs[-1]), *misfits), 1) * _GAIN
+        x = torch.cat((self._convolved(F.pixel_unshuffle(seen, 2)), context), 1)
         x = self.out(self.mix(F.relu(self.look(x), inplace=True))).float()
-        odds, detail = (F.pixel_shuffle(part, 2) for part in (x[:, :4], x[:, 4:8]))
-        weight = torch.sigmoid(odds + _log_odds(instant))
-        frame = torch.lerp(second, first, weight) + detail / _GAIN
-        doubt = F.softplus(x[:, 8:] - 2)
-        parts = (
-            frame,
-            F.interpolate(flow.flatten(1, 2), scale_factor=2, mode="bilinear"),
-            weight,
-            F.interpolate(doubt, scale_factor=2, mode="bilinear"),
+        count = _GUESSES + 1
+        shares = F.softmax(torch.cat(odds, 1) + x[:, :count], 1)
+        side, added = F.pixel_shuffle(x[:, count:-1], 2).chunk(2, 1)
+        weight = torch.sigmoid(side + _log_odds(instant))
+        wide = _enlarge(shares)
+        first, second = (
+            (wide * torch.cat([pair[which] for pair in pairs], 1)).sum(1, keepdim=True)
+            for which in (0, 1)
         )
-        frame, wide, weight, doubt = (part[..., :height, :width] for part in parts)
-        return Between(frame, wide.reshape(-1, 2, 2, height, width), weight, doubt)
+        frame = torch.lerp(second, first, weight) + added / _GAIN
+        flow = _weigh([*guesses, own], shares)
+        doubt = _enlarge(F.softplus(x[:, -1:] - 2))
+        parts = (frame, _enlarge(flow.flatten(1, 2)), weight, doubt)
+        frame, along, weight, doubt = (part[..., :height, :width] for part in parts)
+        return Between(frame, along.reshape(-1, 2, 2, height, width), weight, doubt)
+
+    def _guess(
+        self,
+        guesses: Sequence[Tensor],
+        pairs: Sequence[tuple[Tensor, Tensor]],
+        misfits: Sequence[Tensor],
+        odds: Sequence[Tensor],
+        instant: Tensor | float,
+    ) -> tuple[Tensor, Tensor]:
+        """The network's own guess, and what it knows, both at half of the resolution."""
+        shares = F.softmax(torch.cat(list(odds), 1), 1)
+        best = _weigh(guesses, shares)
+        motion = torch.cat(list(guesses), 1).flatten(1, 2) / _REACH
+        moment = torch.zeros_like(shares[:, :1]) + (instant - 0.5)
+        coarse = F.avg_pool2d(torch.cat((motion, shares, moment), 1), 2)
+        fine = F.pixel_unshuffle(torch.cat((_detail(pairs[0]), *misfits), 1) * _GAIN, 4)
+        x = F.relu(self.see(self._convolved(torch.cat((fine, coarse), 1))), inplace=True)
+        found = F.pixel_shuffle(self.guess(self.body(x)), 2)
+        return best + found[:, :4].float().mul(_REACH / 4).view_as(best), found[:, 4:]
 
     def _convolved(self, x: Tensor) -> Tensor:
         """As convolutions take it; autocast, where it is on, converts by itself."""
@@ -148,6 +214,64 @@ def halve(flow: Tensor) -> Tensor:
     return F.avg_pool2d(flow, 2, ceil_mode=True)
 
 
+def guess(flows: Motion, instant: Tensor | float) -> list[Tensor]:
+    """Flow from a frame between two to both, guessed in several ways.
+
+    With `f` the flow there and `g` the flow to the frame before that, a pixel of the frame before
+    that moves evenly is at `t f` at the instant `t`; one whose motion changes evenly is elsewhere
+    by `(t**2 - t) (f + g) / 2`.
+
+    Args:
+        flows: between the two.
+        instant: `t`, between 0 and 1.
+
+    Returns:
+        `(B, 2, 2, h, w)` each: to the frame before, to the one after. Mixed in place, with change;
+        even motion followed from the frame before, and from the one after; change followed from
+        the frame before.
+    """
+    there, back, past = flows
+    rest = 1 - instant
+    change = (instant * instant - instant) / 2 * (there + past)
+    near = _source(instant * there)
+    far = _source(rest * back)
+    bent = _source(instant * there + change)
+    mixed = flow_at(there, back, instant)
+    moved = _at_half(change, mixed[:, 0])[:, None]
+    return [
+        mixed - moved,
+        torch.stack((near, -near * (rest / instant)), 1),
+        torch.stack((-far * (instant / rest), far), 1),
+        torch.stack((bent, bent + _at_half(there, bent)), 1),
+    ]
+
+
+def _source(motion: Tensor) -> Tensor:
+    """Flow from where pixels come to, to where they come from, by fixed-point iteration."""
+    flow = -motion
+    for _ in range(_STEPS):
+        flow = -_at_half(motion, flow)
+    return flow
+
+
+def _at_half(image: Tensor, flow: Tensor) -> Tensor:
+    """Warp at half of the resolution by flow in whole pixels."""
+    return warp(image, flow / 2)
+
+
+def _enlarge(x: Tensor) -> Tensor:
+    return F.interpolate(x, scale_factor=2, mode="bilinear")
+
+
+def _smooth(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
+
+
+def _weigh(flows: Sequence[Tensor], shares: Tensor) -> Tensor:
+    """The mean of flows by their shares, `(B, N, h, w)`."""
+    return torch.einsum("bnfchw,bnhw->bfchw", torch.stack(list(flows), 1), shares)
+
+
 def _pad(x: Tensor, multiple: int) -> Tensor:
     height, width = x.shape[-2:]
     return F.pad(x, (0, -width % multiple, 0, -height % multiple), "replicate")
@@ -155,24 +279,14 @@ def _pad(x: Tensor, multiple: int) -> Tensor:
 
 def _move(before: Tensor, after: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     """Both neighbours along flow to them, `(B, 2, 2, h, w)`, half as large."""
-    wide = F.interpolate(flow.flatten(1, 2), scale_factor=2, mode="bilinear")
+    wide = _enlarge(flow.flatten(1, 2))
     return warp(before, wide[:, :2]), warp(after, wide[:, 2:])
 
 
-def _differences(first: Tensor, second: Tensor, side: int) -> Tensor:
-    """What two frames show beside brightness: detail of their mean, then how they differ.
-
-    Args:
-        first: `(B, 1, H, W)`.
-        second: same shape.
-        side: of the blocks of pixels that become channels.
-
-    Returns:
-        `(B, 2 * side * side, H / side, W / side)`, about 1.
-    """
-    mean = (first + second) / 2
-    detail = mean - F.avg_pool2d(mean, 5, 1, 2, count_include_pad=False)
-    return F.pixel_unshuffle(torch.cat((detail, second - first), 1) * _GAIN, side)
+def _detail(pair: tuple[Tensor, Tensor]) -> Tensor:
+    """What the mean of both shows beside the brightness around."""
+    mean = (pair[0] + pair[1]) / 2
+    return mean - _smooth(mean)
 
 
 def _log_odds(instant: Tensor | float) -> Tensor | float:

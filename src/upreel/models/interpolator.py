@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -46,6 +46,26 @@ class Interpolator(Upscaler, Protocol):
 
         Returns:
             One for each instant.
+        """
+        ...
+
+
+@runtime_checkable
+class Doubts(Protocol):
+    """An interpolator that is trained to tell how wrong it is."""
+
+    def make_with_doubt(self, clip: Tensor, flow: Tensor, rate: int) -> tuple[Tensor, Tensor]:
+        """Make the frames between those of a whole clip.
+
+        Args:
+            clip: `(B, T, 1, H, W)`, 0..1.
+            flow: `(B, T, 2, 2, H, W)`: from each frame to the one before and the one after, x
+                then y, in pixels; at the ends without meaning.
+            rate: how many frames come of one, up to the last: 2 or more.
+
+        Returns:
+            `(B, (T - 1) * rate + 1, 1, H, W)`, float32, and as much of the error that it expects,
+            in the units of a frame; zero for those that are given.
         """
         ...
 

@@ -29,13 +29,10 @@ class WithLearnedFlow:
         """Wrap `inner`.
 
         Raises:
-            UsageError: it needs other inputs than flow.
+            UsageError: it needs no flow.
         """
         if inner.spec.inputs != {"flow"}:
-            needs = ", ".join(sorted(inner.spec.inputs)) or "no input beside frames"
-            raise UsageError(
-                f"expected a network that needs flow alone for SPyNet, found one that needs {needs}"
-            )
+            raise UsageError("expected a network that uses optical flow for SPyNet, found another")
         self._inner = inner
         self._spynet = spynet
 
@@ -54,7 +51,8 @@ class WithLearnedFlow:
             future=self.spec.future,
             provider=self._find,
         )
-        return self._inner.step(replace(window, inputs={"flow": flow}), state)
+        window = replace(window, inputs={"flow": flow})
+        return self._inner.step(window, state)
 
     def _find(self, frames: Tensor, neighbours: Tensor) -> Tensor:
         """As `find_flow`, one pair after the other: SPyNet's features are large."""

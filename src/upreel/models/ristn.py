@@ -25,6 +25,7 @@ from upreel.models.whole_module import read_whole_module
 
 Variant = Literal["paper", "tiny"]
 
+_TILE = 160  # 256 with what tiles overlap by: 3.3 GB for a window in float32
 _AHEAD = 2  # frames after those that a window keeps
 _STRIP = 4096  # pixels of a frame whose features are brought to four times their size at once
 _AUTHORS_MODULES = frozenset({"VSRRINc", "RRIN", "RDBCLSTM", "model_utils"})
@@ -300,6 +301,7 @@ class RISTN(nn.Module):
             step=3,
             state=state | ({"hidden": carried, "cell": carried} if self.carry else {}),
             exact=False,
+            tile=_TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:
@@ -342,10 +344,10 @@ class RISTN(nn.Module):
         return torch.stack(high, 1), state | {"spatial": kept}
 
     def _see(self, clip: Tensor, state: State) -> Tensor:
-        """Features of each frame, `(B, T, C, H, W)`; those that the state has are not made again."""
+        """Features of each frame, `(B, T, C, H, W)`; the state's are not made again."""
         known = clip.new_zeros(len(clip), 0, self.wide, *clip.shape[-2:])
         if "spatial" in state:
-            known = state["spatial"].unflatten(1, (_AHEAD, -1))[:, : clip.shape[1]]
+            known = torch.stack(state["spatial"].chunk(_AHEAD, 1), 1)[:, : clip.shape[1]]
         new = clip[:, known.shape[1] :].to(self.FW.dtype)
         if not new.shape[1]:
             return known

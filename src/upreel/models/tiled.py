@@ -79,11 +79,11 @@ def _intervals(size: int, tile: int, halo: int, multiple: int, feather: int) -> 
 class Tiled:
     """An upscaler that gives a network one tile of the frame after the other.
 
-    Tiles overlap by the network's halo and, where there is a state, the largest motion of the
-    window (but by no more than the side of a tile), so that no seam shows. Where the halo has no
-    bound, they pass into each other gradually. The state is kept for the whole frame; it can be
-    taken over by another tiling, or by the network without tiles. Caches are not kept, so that
-    memory stays bounded.
+    Tiles overlap by the network's halo and, where there is a state or frames are made between
+    others, the largest motion of the window (but by no more than the side of a tile), so that no
+    seam shows. Where the halo has no bound, they pass into each other gradually. The state is kept
+    for the whole frame; it can be taken over by another tiling, or by the network without tiles.
+    Caches are not kept, so that memory stays bounded.
     """
 
     def __init__(self, inner: Upscaler, tile: int) -> None:
@@ -131,7 +131,8 @@ class Tiled:
         high[..., wide_rows.core(scale), wide_columns.core(scale)] += part * weight.to(part)
 
     def _motion(self, window: Window) -> int:
-        flow = window.inputs.get("flow") if self.spec.recurrent else None
+        moves = self.spec.recurrent or self.spec.rate > 1  # the state, or frames, along the flow
+        flow = window.inputs.get("flow") if moves else None
         return 0 if flow is None else min(math.ceil(flow.abs().max()), self.tile)
 
     def _cut_window(self, window: Window, rows: _Interval, columns: _Interval) -> Window:

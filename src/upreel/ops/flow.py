@@ -141,7 +141,6 @@ def flow_to_neighbours(
     past: int,
     future: int,
     provider: FlowProvider | FlowFinder = "dis",
-    back: bool = False,
 ) -> Tensor:
     """Flow from each middle frame of a window to its neighbours, as `Window.inputs` wants it.
 
@@ -152,7 +151,6 @@ def flow_to_neighbours(
         past: how many earlier neighbours of each frame are wanted.
         future: how many later ones.
         provider: what finds it; a learned one, which is no part of this layer, as a function.
-        back: from each neighbour to the middle frame instead.
 
     Returns:
         `(B, K, past + future, 2, H, W)`, float32, on the clip's device: neighbours
@@ -170,8 +168,7 @@ def flow_to_neighbours(
     ]
     if there:
         places, slots, targets, others = map(list, zip(*there, strict=True))
-        starts, ends = (others, targets) if back else (targets, others)
-        pair = clip[:, starts], clip[:, ends]
+        pair = clip[:, targets], clip[:, others]
         found = provider(*pair) if callable(provider) else find_flow(*pair, provider=provider)
         flow[:, places, slots] = found
     return flow

@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from upreel.data.cache import open_pack, pack
 from upreel.data.clips import Clip, find_clips, has_splits
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import Codes, degrade, samples_first
 from upreel.data.loader import (
     MARGIN,
+    WIDE_MARGIN,
     Augmentation,
     Loader,
     Motion,
@@ -135,7 +138,7 @@ def open_batches(
     drawn = all(clip.procedural is not None for part in parts for clip in part.train)
     if recipe.data.packed and not drawn:
         _check_packed(recipe.network.name, spec)
-        draw = _draw_packed(recipe, _prepare(recipe, parts, cache, progress), ranks)
+        draw = _draw_packed(recipe, spec, _prepare(recipe, parts, cache, progress), ranks)
     else:
         draw = _draw_from_files(recipe, parts, spec, ranks)
 
@@ -190,10 +193,10 @@ def _prepare(
     return sampler
 
 
-def _draw_packed(recipe: Recipe, sampler: Sampler, ranks: Ranks) -> Batches:
+def _draw_packed(recipe: Recipe, spec: Spec, sampler: Sampler, ranks: Ranks) -> Batches:
     def batches(steps: range) -> Iterator[Batch]:
         for step in steps:
-            shape = _shape(recipe, step)
+            shape = _shape(recipe, step, spec)
             yield ranks.slice(
                 sampler.batch(
                     recipe.seed, step, size=shape.size, frames=shape.frames, crop=shape.crop
@@ -216,11 +219,11 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
         reverse=recipe.data.reverse, jitter=recipe.data.jitter,
     )  # fmt: skip
     loader = Loader(
-        sets, lower, scale=recipe.scale, seed=recipe.seed, rate=spec.rate,
-        flow=_motion(recipe, spec), augmentation=augmentation,
+        sets, lower, scale=recipe.scale, seed=recipe.seed, flow=_motion(recipe, spec),
+        augmentation=augmentation,
     )  # fmt: skip
     return lambda steps: loader.batches(
-        lambda step: _shape(recipe, step), steps, rank=ranks.rank, ranks=ranks.count,
+        lambda step: _shape(recipe, step, spec), steps, rank=ranks.rank, ranks=ranks.count,
         workers=_WORKERS,
     )  # fmt: skip
 
@@ -231,8 +234,8 @@ def _sources(
     """The clips of a set; those that need no file are as large and long as the recipe wants."""
     if any(clip.procedural is None for clip in part.train):
         return [FileSource(clip, spec.color) for clip in part.train]
-    side = max(stage.crop + 2 * MARGIN for stage in recipe.stages) * recipe.scale
-    steps = max(stage.frames - 1 for stage in recipe.stages) * spec.rate
+    side = max(stage.crop + 2 * _margin(spec) for stage in recipe.stages) * recipe.scale
+    steps = max((each.frames - 1) * max(each.rates or (spec.rate,)) for each in recipe.stages)
     frames = steps * recipe.data.strides + 1
     return Scenes(spec.color, (side, side), frames)
 
@@ -241,11 +244,17 @@ def _motion(recipe: Recipe, spec: Spec) -> Motion | None:
     """The flow that a network wants, and that losses want: at least one frame back and ahead."""
     if "flow" not in spec.inputs:
         return None
-    every = spec.recurrent or any(stage.mirrored for stage in recipe.stages)
+    back = "flow_back" in spec.inputs  # what leads to a frame is that of the next to the one before
+    every = spec.recurrent or back or any(stage.mirrored for stage in recipe.stages)
     left_out = (0, 0) if every else (spec.past, spec.future)
     return Motion(max(spec.past, 1), max(spec.future, 1), spec.flow, left_out)
 
 
-def _shape(recipe: Recipe, step: int) -> Shape:
+def _shape(recipe: Recipe, step: int, spec: Spec) -> Shape:
     stage = stage_at(step, recipe.stages)
-    return Shape(stage.batch, stage.frames, stage.crop)
+    rate = int(np.random.default_rng((recipe.seed, step)).choice(stage.rates or (spec.rate,)))
+    return Shape(stage.batch, stage.frames, stage.crop, rate, _margin(spec))
+
+
+def _margin(spec: Spec) -> int:
+    return WIDE_MARGIN if "flow_back" in spec.inputs else MARGIN

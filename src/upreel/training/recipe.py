@@ -58,7 +58,7 @@ class Recipe(Table):
     """
 
     name: str
-    scale: Literal[2, 3, 4, 8]
+    scale: Literal[1, 2, 3, 4, 8]
     seed: int = 1
     network: Network = Network()
     data: Data
@@ -124,8 +124,10 @@ def read_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
         tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"expected a recipe at {path}, found {reason(error)}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"expected TOML in {path}, but: {error}") from error
+    if not isinstance(tables, dict) or not isinstance(tables.get("smoke", {}), dict):
+        raise ConfigError(f"expected tables in {path}, found something else")
     smoke = tables.pop("smoke", {})
     if name.endswith(_SMOKE):
         _merge(tables, smoke)

@@ -125,6 +125,8 @@ class Stage(Table):
             frames from the first of these to the last.
         mirrored: whether every sequence is followed by its way back, which makes it one frame
             less than twice as long; the loss `ping-pong` needs it.
+        rates: how many frames come of one, drawn for each batch, for networks that make frames at
+            any instant; that of the network if there are none.
     """
 
     steps: Positive
@@ -132,6 +134,7 @@ class Stage(Table):
     crop: Positive
     frames: Positive
     mirrored: bool = False
+    rates: tuple[Annotated[int, Field(ge=2)], ...] = ()
 
 
 class Optimizer(Table):
@@ -207,12 +210,16 @@ class Discriminator(Table):
         name: in `upreel.losses.DISCRIMINATORS`: `patch`, `srgan`, `recurrent`, `image-and-flow`.
         arguments: its own, such as `{channels = 16}`.
         flow: what finds optical flow between large frames, where it looks at that.
+        motion: a file with weights of SPyNet, which then finds the motion of what was made and of
+            the truth, where it judges that. Empty: `flow`, brought nearer by a step that gradients
+            pass.
         optimizer: how its weights move.
     """
 
     name: str = "patch"
     arguments: dict[str, Option] = {}
     flow: FlowProvider = "dis"
+    motion: str = ""
     optimizer: Optimizer
 
 

@@ -21,6 +21,7 @@ from upreel.errors import NumericError
 from upreel.evaluation.evaluate import evaluate, score
 from upreel.evaluation.protocols import Protocol
 from upreel.losses.seen import Seen
+from upreel.models.interpolator import Doubts
 from upreel.models.upscaler import FindsMotion, Upscaler
 from upreel.models.weights import build
 from upreel.training.batches import HeldOut, Part, find_parts, open_batches
@@ -181,7 +182,7 @@ def _see(
 
     What a network leaves out at random depends on the place, so that a run can be resumed.
     """
-    network, motion = run.network, None
+    network, motion, doubt = run.network, None, None
     with (
         torch.random.fork_rng(devices=[]),
         torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"),
@@ -189,6 +190,8 @@ def _see(
         torch.manual_seed(zlib.crc32(repr((recipe.seed, *place)).encode()))
         if isinstance(network, FindsMotion) and not recipe.checkpointing:
             output, motion = network.enlarge_with_motion(batch.low)
+        elif isinstance(network, Doubts):
+            output, doubt = network.make_with_doubt(batch.low, batch.flow_within(1, 1), batch.rate)
         else:
             output = enlarge_clips(network, batch, checkpointing=recipe.checkpointing)
     spec = cast(Upscaler, network).spec
@@ -200,6 +203,7 @@ def _see(
     seen = Seen(
         output, made.high, weight / weight.sum(), made.flow,
         low=made.low, motion=motion, parameters=dict(network.named_parameters()),
+        doubt=doubt,
     )  # fmt: skip
     if run.opponent is None:
         return seen, None

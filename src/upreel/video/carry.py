@@ -25,6 +25,7 @@ from upreel.video.metadata import container_tags, lost_tags, stream_tags
 from upreel.video.probe import open_media
 from upreel.video.routes import Cut, Packet, PacketCopy, Route, SoundConversion, TextConversion
 from upreel.video.slow_sound import SlowSound
+from upreel.video.trust import TRUST, Trust
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # PyAV names this type in its stubs only
@@ -48,7 +49,14 @@ class Carrier:
     read_until: Fraction
 
     def __init__(
-        self, path: Path, container: Container, *, extension: str, video_index: int, audio: bool
+        self,
+        path: Path,
+        container: Container,
+        *,
+        extension: str,
+        video_index: int,
+        audio: bool,
+        trust: Trust = TRUST,
     ) -> None:
         """Open the source.
 
@@ -58,14 +66,16 @@ class Carrier:
             extension: of the output, for messages.
             video_index: the stream that is not carried.
             audio: whether sound is carried.
+            trust: where the source may lead.
         """
         self._path = path
+        self._trust = trust
         self._container = container
         self._extension = extension
         self._video_index = video_index
         self._audio = audio
         self._stack = ExitStack()
-        self._source = self._stack.enter_context(open_media(path))
+        self._source = self._stack.enter_context(open_media(path, trust))
         self._out: av.container.OutputContainer | None = None
         self._routes: dict[int, Route] = {}
         self._covers: list[tuple[Stream, bytes]] = []
@@ -190,7 +200,7 @@ class Carrier:
             self._leave_out(stream)
 
     def _first_packet(self, stream: Stream) -> bytes:
-        with open_media(self._path) as again:
+        with open_media(self._path, self._trust) as again:
             for packet in again.demux(again.streams[stream.index]):
                 return bytes(packet)
         return b""

@@ -73,6 +73,7 @@ class Output:
                         extension=extension,
                         video_index=source.video.index,
                         audio=audio,
+                        trust=source.trust,
                     )
                 )
             self._out = av.open(

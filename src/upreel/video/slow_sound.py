@@ -15,6 +15,9 @@ from upreel.video.routes import Cut, Packet, SoundConversion, ticks
 _SLOWEST = 2
 """How much slower one `atempo` of FFmpeg gets."""
 
+_PIECES_PER_SECOND = 24
+"""Of the sound that it moves, at most; their samples are a power of two."""
+
 
 class SlowSound(SoundConversion):
     """Sound through FFmpeg's `atempo`, in another codec.
@@ -55,9 +58,15 @@ class SlowSound(SoundConversion):
                 continue
             if self._graph is None:
                 self._graph = self._make_graph(frame)
-                self._begin = cut.place(instant)
+                self._begin = cut.place(instant) + self._late(frame.sample_rate)
             self._graph.push(frame)
             yield from self._pulled(self._graph)
+
+    def _late(self, rate: int) -> Fraction:
+        """How much later the sound is to begin so that `atempo` is as often early as late."""
+        # It puts the beginnings of its pieces where they belong, and what follows them too early.
+        piece = 1 << (rate // _PIECES_PER_SECOND).bit_length()
+        return Fraction(piece, 2 * rate) * (self._slower - 1)
 
     def _make_graph(self, first: AudioFrame) -> av.filter.Graph:
         graph = av.filter.Graph()
