@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shlex
 import signal
 import subprocess
 import sys
@@ -176,3 +178,34 @@ def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     assert error.strip().startswith("upreel: stopped")
     assert "Traceback" not in error
     assert list(tmp_path.iterdir()) == [source]
+
+
+def test_ctrl_c_keeps_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:
+    source, target = write_video(tmp_path / "in it.mp4", 60, size=(160, 120)), tmp_path / "out.mp4"
+    status = tmp_path / "status.json"
+    arguments = ["upscale", str(source), str(target), "--model", "bicubic", "--segment", "4"]
+    arguments += ["--status", str(status)]
+    code = "import sys; from upreel.cli import main; sys.exit(main())"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True
+    ) as process:
+        while not list(tmp_path.glob(".out.mp4.upreel/*1.packets")) and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate()
+    assert process.returncode == 130, error
+    *_, stopped, kept = error.splitlines()
+    assert stopped.startswith("upreel: stopped; ")
+    assert not target.exists()
+    assert json.loads(status.read_text())["state"] == "stopped"
+    words = shlex.split(kept)
+    assert words[words.index("on:") + 1 :] == ["upreel", *arguments]
+    assert main(arguments) == 0
+    assert json.loads(status.read_text())["state"] == "done"
+    with av.open(str(target)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == 60
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "in it.mp4",
+        "out.mp4",
+        "status.json",
+    ]

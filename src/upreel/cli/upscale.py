@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -109,6 +110,19 @@ def upscale(
         Path | None,
         typer.Option(metavar="PNG", help="Also draw a picture of one frame before and after."),
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume/--no-resume",
+            help="Keep finished segments where the work breaks off, and go on from there; else "
+            "one unbroken run.",
+        ),
+    ] = True,
+    segment: Annotated[int, typer.Option(help="Frames of IN in a segment, at most.", min=2)] = 400,
+    status: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="Also tell other programs in this file how far it is."),
+    ] = None,
     max_pixels: MaxPixels = None,
     protocols: Protocols = None,
     fps: Annotated[
@@ -147,8 +161,9 @@ def upscale(
     upreel upscale frames/%05d.png out-frames/ --scale 2 --model swift:clean
     """
     from upreel.cli.progress import shown
-    from upreel.inference.pipeline import Options
+    from upreel.inference.pipeline import Options, Progress
     from upreel.inference.pipeline import upscale as run
+    from upreel.inference.status import Status
     from upreel.video.encoding import Encoding
 
     if not source:
@@ -171,17 +186,27 @@ def upscale(
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        resume=resume,
+        segment=segment,
         trust=trusting(max_pixels, protocols),
         fps=None if fps is None else parse_fps(fps),
         slowmo=None if slowmo is None else parse_times("--slowmo", slowmo),
         interpolator=interpolator,
     )
-    with shown(f"{Path(source).name} -> {target.name}") as progress:
-        result = run(source, target, options, progress=progress)
+    with ExitStack() as stack:
+        progress = stack.enter_context(shown(f"{Path(source).name} -> {target.name}"))
+        told = stack.enter_context(Status(status, target)) if status else None
+
+        def report(now: Progress) -> None:
+            progress(now)
+            if told:
+                told.update(now)
+
+        result = run(source, target, options, progress=report)
     width, tall = result.size
     typer.echo(
         f"{result.path}: {result.frames} frames of {width}x{tall} "
-        f"in {result.seconds:.1f} s ({result.frames / max(result.seconds, 1e-9):.1f} fps)"
+        f"in {result.seconds:.1f} s ({result.fps:.1f} fps)"
     )
     if result.tally:
         typer.echo(describe(result.tally))

@@ -9,6 +9,7 @@ from pathlib import Path
 from upreel.core.instants import FrameRate
 from upreel.inference import pipeline
 from upreel.inference.pipeline import DEFAULT_MODEL, Flow, Options, Progress, Result
+from upreel.inference.plan import MOST_FRAMES
 from upreel.inference.precision import Precision
 from upreel.inference.retiming import DEFAULT_INTERPOLATOR
 from upreel.video.deinterlace import Deinterlace
@@ -38,6 +39,8 @@ def upscale(
     overwrite: bool = False,
     keep_going: bool = False,
     preview: Path | None = None,
+    resume: bool = True,
+    segment: int = MOST_FRAMES,
     trust: Trust = TRUST,
     fps: FrameRate | None = None,
     slowmo: int | None = None,
@@ -70,6 +73,8 @@ def upscale(
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        resume=resume,
+        segment=segment,
         trust=trust,
         fps=fps,
         slowmo=slowmo,

@@ -76,6 +76,7 @@ def interpolate(
     coding: Coding,
     device: torch.device,
     tally: Tally,
+    origin: Fraction | None = None,
 ) -> Generator[Frame, None, None]:
     """Make a stream of frames at other instants.
 
@@ -86,6 +87,7 @@ def interpolate(
         coding: of the frames.
         device: where the interpolator computes.
         tally: where frames are counted.
+        origin: see `steps`.
 
     Yields:
         Frames in order, coded as those that came; a new scene is marked on the first of its frames.
@@ -93,7 +95,7 @@ def interpolate(
     blender = Blender(coding)
     seen = observe(
         interpolator.spec,
-        ((step, blender.luma(step.frame)) for step in steps(frames, rate)),
+        ((step, blender.luma(step.frame)) for step in steps(frames, rate, origin=origin)),
         begins_scene=lambda step: step.first,
         device=device,
     )
@@ -107,23 +109,36 @@ def interpolate(
                 yield clock.dated(picture, instant)
 
 
-def steps(frames: Iterable[Frame], rate: FrameRate, *, repeats: bool = True) -> Iterator[Step]:
+def steps(
+    frames: Iterable[Frame],
+    rate: FrameRate,
+    *,
+    repeats: bool = True,
+    origin: Fraction | None = None,
+) -> Iterator[Step]:
     """Lay out a stream of frames in time; one frame is held back.
+
+    Where a segment begins with frames that were there before, time goes back. The last frame
+    before was only there for its neighbours: nothing is due then.
 
     Args:
         frames: scene cuts marked.
         rate: which instants.
         repeats: whether to look for frames that show one picture.
+        origin: seconds where the first frame of the result is due; without it, with the first
+            frame of the stream.
     """
     held: Frame | None = None
-    origin = begin = lasts = Fraction(0)
+    begin = lasts = Fraction(0)
     first = True
     finder = RepeatFinder() if repeats else None
     for frame in frames:
         instant = frame.pts * frame.time_base
-        if held is None:
-            origin = instant
-        else:
+        origin = instant if origin is None else origin
+        if held is not None and instant <= begin:
+            yield Step(held, None, (), None, first)
+            first = True
+        elif held is not None:
             lasts = instant - begin
             due = instants(begin, instant, rate, origin=origin, tick=held.time_base)
             new = any(each.phase for each in due)
@@ -133,7 +148,7 @@ def steps(frames: Iterable[Frame], rate: FrameRate, *, repeats: bool = True) -> 
             yield Step(held, frame, due, reason, first)
             first = reason is not None or not new
         held, begin = frame, instant
-    if held is not None:
+    if held is not None and origin is not None:
         lasts = (held.duration or 0) * held.time_base or lasts or held.time_base
         due = instants(begin, begin + lasts, rate, origin=origin, tick=held.time_base, last=True)
         yield Step(held, None, due, "last frame", first)
@@ -148,6 +163,7 @@ def _pictures(
     step: Step, window: Window, interpolator: Interpolator, blender: Blender, tally: Tally
 ) -> Iterator[Frame]:
     """What is shown at each instant of a step."""
+    tally = tally if step.frame.segment is not None else Tally()  # it is left out later
     phases = [float(instant.phase) for instant in step.due if instant.phase]
     made: Iterator[Between] = iter(())
     if phases and step.reason is None:
@@ -182,7 +198,11 @@ def _on_cpu(between: Between) -> Between:
 
 
 def choose(
-    pairs: Iterable[tuple[Frame, Frame]], rate: FrameRate, *, tally: Tally
+    pairs: Iterable[tuple[Frame, Frame]],
+    rate: FrameRate,
+    *,
+    tally: Tally,
+    origin: Fraction | None = None,
 ) -> Generator[tuple[Frame, Frame], None, None]:
     """Date the frames of a network that makes those half-way to the next by itself.
 
@@ -193,6 +213,7 @@ def choose(
             of it, and again with what it made half-way to the next one.
         rate: which instants.
         tally: where frames are counted.
+        origin: see `steps`.
 
     Yields:
         A frame of the source, and what is shown.
@@ -206,19 +227,20 @@ def choose(
             yield whole
 
     clock = Clock(rate)
-    for step in steps(wholes(), rate, repeats=False):
+    for step in steps(wholes(), rate, repeats=False, origin=origin):
         source, half = halves.popleft()
+        counts = tally if step.frame.segment is not None else Tally()
         clock.begin(step.frame)
         for instant in step.due:
             picture = nearest(step, instant)
             if QUARTER < instant.phase <= 3 * QUARTER:
                 picture = half
             if not instant.phase:
-                tally.given += 1
+                counts.given += 1
             elif step.reason is None and instant.phase == HALF:
-                tally.made += 1
+                counts.made += 1
             else:
-                tally.repeated[step.reason or "nearest"] += 1
+                counts.repeated[step.reason or "nearest"] += 1
             yield source, clock.dated(picture, instant)
 
 
@@ -231,11 +253,14 @@ class Clock:
         self._marked: Frame | None = None  # the frame whose cut has been marked
         self._cut = False
         self._captions = b""
+        self._segment: int | None = None
+        self._before: int | None = None  # the segment of the frame dated last
 
     def begin(self, frame: Frame) -> None:
         """Say that a frame of the source is due, whether it is shown or not."""
         if frame.cut and self._marked is not frame:
             self._cut, self._marked = True, frame
+        self._segment = frame.segment
         self._captions += frame.captions or b""
 
     def dated(self, picture: Frame, instant: Instant) -> Frame:
@@ -249,6 +274,10 @@ class Clock:
         cut = self._cut or (picture.cut and self._marked is not picture)
         if picture.cut:
             self._marked = picture
+        # A segment that begins with a scene begins anew, whether or not the one before it has
+        # shown its first frame already, in place of one that could not be made.
+        cut = cut or (None not in {self._segment, self._before} and self._segment != self._before)
+        self._before = self._segment
         self._cut, captions, self._captions = False, self._captions, b""
         return replace(
             picture,
@@ -256,5 +285,6 @@ class Clock:
             time_base=time_base,
             duration=int((instant.end - instant.begin) / time_base),
             cut=cut,
+            segment=self._segment,
             captions=captions or None,
         )

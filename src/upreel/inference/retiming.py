@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import cast
 
 import torch
@@ -64,21 +65,34 @@ class Retiming:
         return None if given is None else math.ceil(count / given * self.rate)
 
     def before(
-        self, frames: Generator[Frame, None, None], coding: Coding, stages: Stages, tally: Tally
+        self,
+        frames: Generator[Frame, None, None],
+        coding: Coding,
+        stages: Stages,
+        tally: Tally,
+        origin: Fraction | None,
     ) -> Generator[Frame, None, None]:
-        """The frames that are to be enlarged."""
+        """The frames that are to be enlarged; see `interpolate`."""
         if self.interpolator is None:
             return frames
         made = interpolate(
-            frames, self.interpolator, self.rate, coding=coding, device=self.device, tally=tally
+            frames,
+            self.interpolator,
+            self.rate,
+            coding=coding,
+            device=self.device,
+            tally=tally,
+            origin=origin,
         )
         return stages.iterate("interpolate", made)
 
     def after(
-        self, pairs: Iterator[tuple[Frame, Frame]], tally: Tally
+        self, pairs: Iterator[tuple[Frame, Frame]], tally: Tally, origin: Fraction | None
     ) -> Iterator[tuple[Frame, Frame]]:
         """Frames of the source with what came of them, at the instants of the result."""
-        return choose(pairs, self.rate, tally=tally) if self.interpolator is None else pairs
+        if self.interpolator is not None:
+            return pairs
+        return choose(pairs, self.rate, tally=tally, origin=origin)
 
 
 def makes_frames(model: str) -> bool:

@@ -234,8 +234,21 @@ def load(
         return FILTERS[model](scale)
     if model in BETWEEN:
         return BETWEEN[model]()
-    path = Path(model) if is_file(model) else shipped(_full_name(model), scale)
+    path = file_of(model, scale)
+    assert path is not None
     return build(path, device=device, dtype=dtype)
+
+
+def file_of(model: str, scale: int) -> Path | None:
+    """The file of weights of a model; `None` for one that needs none.
+
+    Raises:
+        UsageError: no model has this name and scale.
+        WeightsError: a file that ships is damaged.
+    """
+    if model in FILTERS or model in BETWEEN:
+        return None
+    return Path(model) if is_file(model) else shipped(_full_name(model), scale)
 
 
 def build(

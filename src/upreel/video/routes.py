@@ -46,6 +46,10 @@ class Cut:
         """Where an instant of the source goes."""
         return (instant - self.shift) * self.slower
 
+    def origin(self, place: Fraction) -> Fraction:
+        """The instant of the source that goes to a place."""
+        return place / self.slower + self.shift
+
 
 class Route(Protocol):
     """What becomes of the packets of one stream."""

@@ -153,6 +153,10 @@ class VideoTrack:
         self._rate = plausible_rate(self._pace.frame_rate, first)
         return self._cut
 
+    def source_time(self, instant: Fraction) -> Fraction:
+        """The instant of the source that goes to one of the output, both in seconds."""
+        return self._cut.origin(instant)
+
     def _find_cut(self, first: Frame) -> Cut:
         begin, media = first.pts * first.time_base, self._source.media
         if media is None:
