@@ -138,6 +138,7 @@ def steps(
         if held is not None and instant <= begin:
             yield Step(held, None, (), None, first)
             first = True
+            finder = RepeatFinder() if repeats else None
         elif held is not None:
             lasts = instant - begin
             due = instants(begin, instant, rate, origin=origin, tick=held.time_base)
