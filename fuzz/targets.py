@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +26,9 @@ RUN = "--run"
 _MEGABYTES = 3072
 """Of memory, with torch."""
 _PATIENCE = 10
-"""Seconds for one file."""
+"""Seconds of the processor for one file."""
+_WAITING = 30 * _PATIENCE
+"""Seconds of the clock, of which a busy machine may take more."""
 _LONGEST = 1 << 16
 """Bytes of a file."""
 
@@ -154,7 +157,7 @@ def fuzz_python(target: str, out: Path, *, seconds: float, seed: int = 1) -> int
             first = bytes([suffixes.index(suffix)])
             (Path(corpus) / str(number)).write_bytes(first + content)
         options = {
-            "max_total_time": round(seconds), "seed": seed, "timeout": _PATIENCE,
+            "max_total_time": round(seconds), "seed": seed, "timeout": _WAITING,
             "rss_limit_mb": _MEGABYTES, "max_len": _LONGEST, "artifact_prefix": f"{out}/",
             "print_final_stats": 1,
         }  # fmt: skip
@@ -180,8 +183,11 @@ def run_atheris(target: str, out: Path, arguments: list[str]) -> None:
 
     def try_file(data: bytes) -> None:
         suffix = chosen.suffixes[data[0] % len(chosen.suffixes)] if data else ""
+        began = time.process_time()
         try:
             chosen.run(data[1:], suffix)
+            if time.process_time() - began > _PATIENCE:
+                raise TimeoutError(f"longer than {_PATIENCE} s")
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)[-1]
             name = f"{type(error).__name__}-{Path(where.filename).stem}-{where.lineno}"

@@ -9,10 +9,8 @@ import zipfile
 from pathlib import Path
 
 import cv2
-import h5py
 import numpy as np
 import pytest
-import tifffile
 from numpy.typing import NDArray
 
 from upreel.errors import MediaError, UsageError
@@ -149,28 +147,30 @@ def test_a_reader_that_is_not_installed_is_named(
 def claiming(path: Path) -> Path:
     """A file of a few bytes that says it has 100000x100000 pixels."""
     side = 100_000
-    if path.suffix in {".npy", ".npz"}:
-        content = io.BytesIO()
-        header = {"descr": "<f4", "fortran_order": False, "shape": (side, side)}
-        np.lib.format.write_array_header_1_0(content, header)
-        path.write_bytes(content.getvalue() + bytes(99))
-        if path.suffix == ".npz":
-            with zipfile.ZipFile(path, "w") as archive:
-                archive.writestr("heights.npy", content.getvalue() + bytes(99))
+    made = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        made, {"descr": "<f4", "fortran_order": False, "shape": (side, side)}
+    )
+    array = made.getvalue() + bytes(99)
+    if path.suffix == ".npy":
+        path.write_bytes(array)
+    elif path.suffix == ".npz":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("heights.npy", array)
     elif path.suffix == ".png":
         save_png(path, RAMP.astype(np.uint8))
         content = bytearray(path.read_bytes())
         content[16:24] = struct.pack(">II", side, side)
         path.write_bytes(content)
     elif path.suffix == ".tif":
-        tifffile.imwrite(path, RAMP.astype(np.uint8))
+        pytest.importorskip("tifffile").imwrite(path, RAMP.astype(np.uint8))
         content = bytearray(path.read_bytes())
         for tag in (256, 257):  # width and height
             at = content.index(struct.pack("<HHI", tag, 4, 1))
             content[at : at + 12] = struct.pack("<HHII", tag, 4, 1, side)
         path.write_bytes(content)
     else:
-        with h5py.File(path, "w") as file:
+        with pytest.importorskip("h5py").File(path, "w") as file:
             file.create_dataset("Measurement_000/Channel_001/Height", (side, side), "<f4")
     return path
 
