@@ -91,7 +91,8 @@ def files_of_weights(options: Options, upscaler: Upscaler | None, scale: int) ->
         files.append(file_of(options.model, scale))
     if (options.fps or options.slowmo) and 1 in scales_of(options.interpolator):
         files.append(file_of(options.interpolator, 1))
-    return [file for file in files if file is not None]
+    # One that is missing is refused when it is read.
+    return [file for file in files if file is not None and file.is_file()]
 
 
 def plan_job(
