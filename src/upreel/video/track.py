@@ -222,9 +222,11 @@ class VideoTrack:
         return self._finished(self._stream.encode(self._encodable(frame)))
 
     def flush(self) -> Sequence[Packet]:
-        """The packets that the encoder still holds; it is at its end then."""
+        """The packets that the encoder still holds; it is at its end then, and let go of."""
         assert self._stream is not None
-        return self._finished(self._stream.encode(None))
+        packets = self._finished(self._stream.encode(None))
+        self._stream = None  # two encoders at a time would need twice the memory
+        return packets
 
     def _encodable(self, frame: Frame) -> av.VideoFrame:
         width, height = self.size
