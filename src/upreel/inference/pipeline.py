@@ -321,7 +321,7 @@ def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
             in_fp32 = lambda: make(torch.float32)  # noqa: E731
     upscaler = Guarded(upscaler, tile=options.tile or upscaler.spec.tile, in_fp32=in_fp32)
     if options.flow:
-        if "flow" not in upscaler.spec.inputs:
+        if not upscaler.spec.inputs:
             raise UsageError(
                 f"expected a network that uses optical flow for --flow, found {options.model}; "
                 "leave --flow out"
