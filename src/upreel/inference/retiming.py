@@ -24,7 +24,7 @@ from upreel.video.track import Pace
 
 log = logging.getLogger(__name__)
 
-DEFAULT_INTERPOLATOR = "glide"
+DEFAULT_INTERPOLATOR = "warp"
 
 MOST_TIMES = 16
 """How many frames may be made of one."""
