@@ -11,6 +11,7 @@ from upreel.models.upscaler import Input, Spec, Window
 from upreel.ops.flow import FlowProvider, find_flow
 
 BOTH: frozenset[Input] = frozenset({"flow", "flow_back"})
+ALONG: frozenset[Input] = frozenset({"flow_along"})
 
 
 def make_frames(count: int) -> list[Tensor]:
@@ -50,6 +51,26 @@ def test_several_frames_in_the_middle() -> None:
         assert torch.equal(window.inputs["flow_back"][0, at, 0], solve(frames[at - 1], frames[at]))
 
 
+def test_flow_along_a_window() -> None:
+    frames = make_frames(4)
+    spec = Spec(1, "rgb", past=1, future=2, inputs=ALONG)
+    lengths = []
+    for at, window in enumerate(see(spec, frames)):
+        along = window.inputs["flow_along"]
+        lengths.append(along.shape[1])
+        for step, (there, back) in enumerate(along[0]):
+            one, two = (frames[at - window.past + step + side] for side in (0, 1))
+            assert torch.equal(there, solve(one, two))
+            assert torch.equal(back, solve(two, one))
+    assert lengths == [2, 3, 2, 1]
+
+
+def test_a_frame_alone_has_no_flow_along_it() -> None:
+    spec = Spec(1, "rgb", past=1, future=2, inputs=ALONG)
+    (window,) = see(spec, make_frames(2)[:1])
+    assert window.inputs["flow_along"].shape == (1, 0, 2, 2, 32, 40)
+
+
 def test_a_cut_parts_frames() -> None:
     frames = make_frames(4)
     spec = Spec(1, "rgb", past=1, future=1, inputs=BOTH)
@@ -59,7 +80,11 @@ def test_a_cut_parts_frames() -> None:
     ]  # fmt: skip
 
 
-def test_no_flow_is_found_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "spec",
+    [Spec(1, "rgb", past=1, future=1, inputs=BOTH), Spec(1, "rgb", past=1, future=2, inputs=ALONG)],
+)
+def test_no_flow_is_found_twice(monkeypatch: pytest.MonkeyPatch, spec: Spec) -> None:
     found = []
 
     def count(frames: Tensor, neighbours: Tensor, *, provider: FlowProvider) -> Tensor:
@@ -67,5 +92,5 @@ def test_no_flow_is_found_twice(monkeypatch: pytest.MonkeyPatch) -> None:
         return find_flow(frames, neighbours, provider=provider)
 
     monkeypatch.setattr(motion, "find_flow", count)
-    list(see(Spec(1, "rgb", past=1, future=1, inputs=BOTH), make_frames(5)))
+    list(see(spec, make_frames(5)))
     assert sum(found) == 2 * 4  # there and back between each two neighbours

@@ -2,8 +2,8 @@
 
 Our own design. Motion comes from outside (`ops.flow`). From it several guesses are made of where a
 pixel of the new frame comes from, and a network weighs what they show: flow there and back, mixed
-in place (Jiang et al. 2018, "Super SloMo"), flow followed from either side to the instant, and
-paths with the acceleration that the frame before tells of (Xu et al. 2019, "Quadratic video
+in place (Jiang et al. 2018, "Super SloMo"), and flow followed from either side to the instant, all
+with the acceleration that the frames around tell of (Xu et al. 2019, "Quadratic video
 interpolation"). What differs:
 
 * No guess is the truth. Both neighbours are moved along each, and where they then differ, it is
@@ -39,11 +39,11 @@ _GAIN = 8.0
 """Detail is small; this makes it about 1."""
 _REACH = 8.0
 """Pixels of motion that count as 1 for the convolutions."""
-_SHARP = 128.0
+_SHARP = 32.0
 """What a guess loses in weight, in logits, where the neighbours differ by the whole range."""
 _WRONG = 0.1
 """An expected error that is doubt in full: a tenth of the range."""
-_GUESSES = 4
+_GUESSES = 3
 _STEPS = 3
 """In which flow is followed to the instant."""
 
@@ -55,11 +55,13 @@ class Motion(NamedTuple):
         there: from the frame before to the one after.
         back: from the frame after to the one before.
         past: from the frame before to the one before that; `-there` where there is none.
+        beyond: from the frame after to the one after that; `-back` where there is none.
     """
 
     there: Tensor
     back: Tensor
     past: Tensor
+    beyond: Tensor
 
 
 class Glide(nn.Module):
@@ -68,7 +70,7 @@ class Glide(nn.Module):
     def __init__(
         self, scale: int = 1, *, channels: int = 64, blocks: int = 2, detail: int = 32
     ) -> None:
-        """Build it with random weights that change almost nothing.
+        """Build it with random weights, but for those of what it makes: it begins with nothing.
 
         Args:
             scale: 1; frames keep their size.
@@ -89,7 +91,7 @@ class Glide(nn.Module):
         self._start()
 
     def _start(self) -> None:
-        small = {"second": 0.3, "guess": 0.1, "out": 0.1}
+        small = {"second": 0.3, "guess": 0.0, "out": 0.0}
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
@@ -98,14 +100,15 @@ class Glide(nn.Module):
 
     @property
     def spec(self) -> Spec:
-        """Flow between two frames, there and back, and from the first to the one before it."""
+        """Flow between two frames, there and back, and from them to those around."""
         return Spec(
             scale=1,
             color="luma",
             rate=2,
             past=1,
-            future=1,
-            inputs=frozenset({"flow", "flow_back"}),
+            future=2,
+            inputs=frozenset({"flow_along"}),
+            flow="dis-half",
             multiple=4,
             exact=False,
         )
@@ -116,10 +119,12 @@ class Glide(nn.Module):
 
     def between(self, window: Window, instants: Sequence[float]) -> list[Between]:
         """Make frames at instants: see `Interpolator.between`."""
-        there, back = window.inputs["flow"][:, 0, 1], window.inputs["flow_back"][:, 0, 1]
-        past = window.inputs["flow"][:, 0, 0] if window.past else -there
-        flows = Motion(*map(halve, (there, back, past)))
-        before, after = window.clip[:, -2], window.clip[:, -1]
+        at, along = window.past, window.inputs["flow_along"]
+        there, back = along[:, at, 0], along[:, at, 1]
+        past = along[:, at - 1, 1] if window.past else -there
+        beyond = along[:, at + 1, 0] if window.future > 1 else -back
+        flows = Motion(*map(halve, (there, back, past, beyond)))
+        before, after = window.clip[:, at], window.clip[:, at + 1]
         made = [self.make(before, after, flows, instant) for instant in instants]
         return [replace(each, doubt=(each.doubt / _WRONG).clamp(0, 1)) for each in made]
 
@@ -129,9 +134,10 @@ class Glide(nn.Module):
 
     def make_with_doubt(self, clip: Tensor, flow: Tensor, rate: int) -> tuple[Tensor, Tensor]:
         """The same, and how wrong they may be: see `Doubts.make_with_doubt`."""
-        there, back, past = flow[:, :-1, 1], flow[:, 1:, 0], flow[:, :-1, 0].clone()
-        past[:, 0] = -there[:, 0]
-        flows = Motion(*(halve(each.flatten(0, 1)) for each in (there, back, past)))
+        there, back = flow[:, :-1, 1], flow[:, 1:, 0]
+        past = torch.cat((-there[:, :1], flow[:, 1:-1, 0]), 1)
+        beyond = torch.cat((flow[:, 1:-1, 1], -back[:, -1:]), 1)
+        flows = Motion(*(halve(each.flatten(0, 1)) for each in (there, back, past, beyond)))
         before, after = (each.flatten(0, 1) for each in (clip[:, :-1], clip[:, 1:]))
         made = [self.make(before, after, flows, at / rate) for at in range(1, rate)]
         frames = torch.stack((before, *(each.frame for each in made)), 1)
@@ -217,33 +223,30 @@ def halve(flow: Tensor) -> Tensor:
 def guess(flows: Motion, instant: Tensor | float) -> list[Tensor]:
     """Flow from a frame between two to both, guessed in several ways.
 
-    With `f` the flow there and `g` the flow to the frame before that, a pixel of the frame before
-    that moves evenly is at `t f` at the instant `t`; one whose motion changes evenly is elsewhere
-    by `(t**2 - t) (f + g) / 2`.
+    With `f` the flow there and `p` the flow to the frame before that, a pixel of the frame before
+    whose motion changes evenly is at `t f + (t**2 - t) (f + p) / 2` at the instant `t`. The frame
+    after tells of the change too; the mean of both is taken.
 
     Args:
         flows: between the two.
         instant: `t`, between 0 and 1.
 
     Returns:
-        `(B, 2, 2, h, w)` each: to the frame before, to the one after. Mixed in place, with change;
-        even motion followed from the frame before, and from the one after; change followed from
-        the frame before.
+        `(B, 2, 2, h, w)` each: to the frame before, to the one after. Flow there and back mixed in
+        place; followed from the frame before; followed from the frame after.
     """
-    there, back, past = flows
+    there, back, past, beyond = flows
     rest = 1 - instant
-    change = (instant * instant - instant) / 2 * (there + past)
-    near = _source(instant * there)
-    far = _source(rest * back)
-    bent = _source(instant * there + change)
     mixed = flow_at(there, back, instant)
-    moved = _at_half(change, mixed[:, 0])[:, None]
-    return [
-        mixed - moved,
+    share = (instant * instant - instant) / 4
+    change = _at_half(share * (there + past), mixed[:, 0])
+    change = (change + _at_half(share * (back + beyond), mixed[:, 1]))[:, None]
+    near, far = _source(instant * there), _source(rest * back)
+    followed = (
         torch.stack((near, -near * (rest / instant)), 1),
         torch.stack((-far * (instant / rest), far), 1),
-        torch.stack((bent, bent + _at_half(there, bent)), 1),
-    ]
+    )
+    return [each - change for each in (mixed, *followed)]
 
 
 def _source(motion: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from upreel.ops.flow import FlowProvider
 Color = Literal["luma", "rgb"]
 """What the channels of a clip are: one of luma, or three of R, G and B."""
 
-Input = Literal["flow", "flow_back"]
+Input = Literal["flow", "flow_back", "flow_along"]
 """What a network may need beside frames, described at `Window.inputs`."""
 
 State: TypeAlias = dict[str, Tensor]
@@ -100,6 +100,8 @@ class Window:
             y, in input pixels, so that `frame(p)` looks like `neighbour(p + flow(p))`. Zero
             where there is no such neighbour. For `flow_back`, the same from each neighbour to the
             frame of the middle: `neighbour(p)` looks like `frame(p + flow_back(p))`.
+            For `flow_along`, `(B, T - 1, 2, 2, H, W)`: between each two frames of the window that
+            follow each other, from the earlier to the later, then back.
     """
 
     clip: Tensor

@@ -5,6 +5,8 @@ Every network names the provider that it was trained with (`Spec.flow`); a user 
 * `dis`: OpenCV's DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse search") on 8-bit
   luma, down to single pixels: what is carried along the motion by a fraction of a large pixel must
   be known to a fraction of a small one. It costs about 3 ms of one core for 320x180.
+* `dis-half`: the same down to half of the resolution, with patches that lie closer: for networks
+  that look at motion there. Larger motion is found more often, in half the time.
 * `farneback`: OpenCV's Farneback flow (2003, "Two-frame motion estimation based on polynomial
   expansion"), on 8-bit luma too.
 * `variational`: `ops.variational`, which RBPN was published with; slow and smooth.
@@ -18,6 +20,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import cv2
@@ -28,7 +31,7 @@ from torch import Tensor
 
 from upreel.ops.variational import variational_flow
 
-FlowProvider = Literal["dis", "farneback", "variational", "zeros"]
+FlowProvider = Literal["dis", "dis-half", "farneback", "variational", "zeros"]
 """What finds optical flow."""
 
 FlowFinder = Callable[[Tensor, Tensor], Tensor]
@@ -39,33 +42,37 @@ _AT_ONCE = 2**17  # pixels: small images are faster together, large ones would t
 _solvers = threading.local()
 
 
-def _solver() -> cv2.DISOpticalFlow:
-    """One solver for each thread: it keeps buffers and is not safe to share.
+def _solver(*, half: bool) -> cv2.DISOpticalFlow:
+    """One solver of a kind for each thread: it keeps buffers and is not safe to share.
 
     OpenCV's presets stop at a quarter or half of the resolution and smooth the result there. At
     full resolution, with patches further apart and without smoothing, flow is better and the time
     the same as that of the middle preset: `docs/experiments.md`.
     """
-    solver: cv2.DISOpticalFlow | None = getattr(_solvers, "dis", None)
+    name = "half" if half else "full"
+    solver: cv2.DISOpticalFlow | None = getattr(_solvers, name, None)
     if solver is None:
         # DIS splits each image over OpenCV's own threads. They would fight with torch's for the
         # same cores, and frames are many: parallel over frames, not inside one.
         cv2.setNumThreads(1)
         solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        solver.setFinestScale(0)
-        solver.setPatchStride(6)
-        solver.setGradientDescentIterations(8)
+        solver.setFinestScale(1 if half else 0)
+        solver.setPatchStride(4 if half else 6)
+        solver.setGradientDescentIterations(16 if half else 8)
         solver.setVariationalRefinementIterations(0)
-        _solvers.dis = solver
+        setattr(_solvers, name, solver)
     return solver
 
 
-def dis_flow(frame: NDArray[np.uint8], neighbour: NDArray[np.uint8]) -> NDArray[np.float32]:
+def dis_flow(
+    frame: NDArray[np.uint8], neighbour: NDArray[np.uint8], *, half: bool = False
+) -> NDArray[np.float32]:
     """Optical flow so that `frame(p)` looks like `neighbour(p + flow(p))`.
 
     Args:
         frame: luma `(H, W)`, 8 bits.
         neighbour: same shape.
+        half: whether half of the resolution is enough.
 
     Returns:
         `(H, W, 2)`, x then y, in pixels.
@@ -75,7 +82,7 @@ def dis_flow(frame: NDArray[np.uint8], neighbour: NDArray[np.uint8]) -> NDArray[
     if rows or columns:
         margin = ((0, rows), (0, columns))
         frame, neighbour = np.pad(frame, margin, "edge"), np.pad(neighbour, margin, "edge")
-    flow = _solver().calc(
+    flow = _solver(half=half).calc(
         np.ascontiguousarray(frame),
         np.ascontiguousarray(neighbour),
         None,  # type: ignore[call-overload]
@@ -120,7 +127,11 @@ def find_flow(frames: Tensor, neighbours: Tensor, *, provider: FlowProvider = "d
         parts = [slice(first, first + step) for first in range(0, len(one), step)]
         flows = [variational_flow(one[part], two[part]) for part in parts]
         return torch.cat(flows).view(*many, 2, height, width)
-    solve = farneback_flow if provider == "farneback" else dis_flow
+    solve: Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]] = dis_flow
+    if provider == "farneback":
+        solve = farneback_flow
+    elif provider == "dis-half":
+        solve = partial(dis_flow, half=True)
     pairs = zip(*(_luma_planes(clip) for clip in (frames, neighbours)), strict=True)
     flow = np.empty((frames[..., 0, 0, 0].numel(), height, width, 2), np.float32)
     for place, (frame, neighbour) in enumerate(pairs):

@@ -242,10 +242,11 @@ def _sources(
 
 def _motion(recipe: Recipe, spec: Spec) -> Motion | None:
     """The flow that a network wants, and that losses want: at least one frame back and ahead."""
-    if "flow" not in spec.inputs:
+    if not spec.inputs:
         return None
-    back = "flow_back" in spec.inputs  # what leads to a frame is that of the next to the one before
-    every = spec.recurrent or back or any(stage.mirrored for stage in recipe.stages)
+    if _makes_new(spec):
+        return Motion(provider=spec.flow)
+    every = spec.recurrent or any(stage.mirrored for stage in recipe.stages)
     left_out = (0, 0) if every else (spec.past, spec.future)
     return Motion(max(spec.past, 1), max(spec.future, 1), spec.flow, left_out)
 
@@ -257,4 +258,9 @@ def _shape(recipe: Recipe, step: int, spec: Spec) -> Shape:
 
 
 def _margin(spec: Spec) -> int:
-    return WIDE_MARGIN if "flow_back" in spec.inputs else MARGIN
+    return WIDE_MARGIN if _makes_new(spec) else MARGIN
+
+
+def _makes_new(spec: Spec) -> bool:
+    """Whether frames are made between others along flow."""
+    return "flow_along" in spec.inputs
