@@ -77,10 +77,10 @@ def test_the_usual_limit_is_what_can_be_enlarged(tmp_path: Path, name: str) -> N
             if name == "a.bmp"
             else [(place, "<H") for place in _tiff_sizes(path.read_bytes())]
         )
-        content = bytearray(path.read_bytes())
+        changed = bytearray(path.read_bytes())
         for place, kind in fields:
-            struct.pack_into(kind, content, place, 9000)
-        path.write_bytes(content)
+            struct.pack_into(kind, changed, place, 9000)
+        path.write_bytes(changed)
     with pytest.raises(MediaError, match=r"9000x9000; at most 67108864 pixels|above 67108864 pix"):
         count(path, Trust())
 

@@ -177,7 +177,8 @@ class ImageReader:
 def _decode(path: Path, trust: Trust) -> tuple[av.VideoFrame, VideoInfo]:
     check_file(path, trust)
     # A file object, since FFmpeg would read a `%` in the name of an image as a pattern.
-    options = {"protocol_whitelist": "none", "format_whitelist": allowed_formats()}
+    formats = f"{allowed_formats()},image2"  # which an odd name stands for
+    options = {"protocol_whitelist": "none", "format_whitelist": formats}
     try:
         with path.open("rb") as file, _open(file, options, trust) as container:
             if not container.streams.video:

@@ -100,7 +100,8 @@ def check_inside(root: Path, name: str) -> None:
     Raises:
         MediaError: it does.
     """
-    if PurePosixPath(name).is_absolute() or {"..", ""} & {*name.split("/")}:
+    leads_out = PurePosixPath(name).is_absolute() or {"..", ""} & {*name.split("/")}
+    if leads_out or "\0" in name:
         raise MediaError(f"expected a name inside {root}, found {name!r}")
 
 
