@@ -170,7 +170,7 @@ def test_every_other_frame_is_left_out_on_the_low_side() -> None:
     mirrored = batch.mirrored()
     assert (mirrored.low.shape[1], mirrored.high.shape[1]) == (5, 9)
     with pytest.raises(UsageError, match="expected clips of 7 frames of at least 32x32"):
-        loader.batch(0, Shape(1, 4, 8))
+        loader.batch(0, Shape(1, 4, 8, rate=2))
 
 
 def test_weights_are_shares() -> None:
