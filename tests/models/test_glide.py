@@ -62,7 +62,8 @@ def test_steady_motion_needs_no_learning(instant: float) -> None:
     window = moving((12, 64), 3.0)
     (made,) = make_net().between(window, [instant])
     expected = window.clip[:, 1] - 3 * instant / 200
-    torch.testing.assert_close(made.frame[..., 8:-8], expected[..., 8:-8], atol=1e-5, rtol=0)
+    # Cubic interpolation (a = -0.75) is not exact on a ramp: up to 0.07 of its step.
+    torch.testing.assert_close(made.frame[..., 8:-8], expected[..., 8:-8], atol=4e-4, rtol=0)
     inside = made.flow[..., 8:-8]
     torch.testing.assert_close(inside[:, 0], steady(-3 * instant, 0, (12, 48)))
     torch.testing.assert_close(inside[:, 1], steady(3 * (1 - instant), 0, (12, 48)))

@@ -4,6 +4,7 @@ from typing import get_args
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from upreel.ops.flow import FlowProvider, dis_flow, find_flow, flow_to_neighbours
 from upreel.ops.resize import resize
@@ -105,3 +106,25 @@ def test_neighbours_of_a_window_are_seen_by_the_provider_that_is_named() -> None
     expected = torch.tensor([[0.0, 4.0, 2.0, -2.0], [6.0, 4.0, 2.0, -2.0]])
     torch.testing.assert_close(across, expected, atol=0.2, rtol=0)
     assert not flow[0, 0, 0].any()  # the first frame of the middle has two before it
+
+
+@pytest.mark.parametrize("size", [(32, 40), (16, 63), (64, 64)])
+def test_flow_of_small_frames_is_no_leftover(size: tuple[int, int]) -> None:
+    """The first call of a new solver, in a thread of its own, is like the later ones."""
+    frames = [(texture(*size, seed) * 255).byte().numpy() for seed in range(2)]
+    found: list[NDArray[np.float32]] = []
+    thread = threading.Thread(
+        target=lambda: found.extend(dis_flow(*frames, half=True) for _ in range(3))
+    )
+    thread.start()
+    thread.join()
+    assert np.abs(found[0]).max() > 0
+    for flow in found[1:]:
+        np.testing.assert_array_equal(flow, found[0])
+
+
+def test_half_of_the_resolution_finds_a_known_shift() -> None:
+    wide = texture(120, 168)
+    frame, neighbour = ((wide[8:108, 8 + x : 148 + x] * 255).byte().numpy() for x in (0, 6))
+    flow = dis_flow(frame, neighbour, half=True)[20:-20, 20:-20]
+    np.testing.assert_allclose(flow.mean((0, 1)), [-6, 0], atol=0.2)

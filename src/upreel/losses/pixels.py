@@ -17,7 +17,6 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """An option that is divided by, or keeps a root away from 0: recipes are held to it."""
 
 _SMALLEST = 1e-8
-_NOISE = 1e-6  # of a sequence that is right but for its codec: 60 dB
 
 
 def over_frames(error: Tensor, weight: Tensor) -> Tensor:
@@ -76,15 +75,6 @@ def rmse(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
     error = output - truth
     frames = (error * error).mean((-3, -2, -1))
     return (frames @ weight.to(frames) + _SMALLEST).sqrt().mean()
-
-
-def psnr(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """What PSNR lacks of 100 dB, in hundreds of dB, of each sequence, averaged over sequences.
-
-    A sequence that is nearly right pulls harder than one that is hopeless: as in scores.
-    """
-    frames = (output - truth).square().mean((-3, -2, -1))
-    return (1 + (frames @ weight.to(frames) + _NOISE).log10() / 10).mean()
 
 
 def frequency(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:

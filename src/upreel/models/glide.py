@@ -177,14 +177,15 @@ class Glide(nn.Module):
         x = self.out(self.mix(F.relu(self.look(x), inplace=True))).float()
         count = _GUESSES + 1
         shares = F.softmax(torch.cat(odds, 1) + x[:, :count], 1)
-        side, added = F.pixel_shuffle(x[:, count:-1], 2).chunk(2, 1)
+        side, soft = F.pixel_shuffle(x[:, count:-1], 2).chunk(2, 1)
         weight = torch.sigmoid(side + _log_odds(instant))
         wide = _enlarge(shares)
         first, second = (
             (wide * torch.cat([pair[which] for pair in pairs], 1)).sum(1, keepdim=True)
             for which in (0, 1)
         )
-        frame = torch.lerp(second, first, weight) + added / _GAIN
+        frame = torch.lerp(second, first, weight)
+        frame = torch.lerp(frame, _blur(frame), torch.sigmoid(soft - 3))
         flow = _weigh([*guesses, own], shares)
         doubt = _enlarge(F.softplus(x[:, -1:] - 2))
         parts = (frame, _enlarge(flow.flatten(1, 2)), weight, doubt)
@@ -270,6 +271,10 @@ def _smooth(x: Tensor) -> Tensor:
     return F.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
 
 
+def _blur(x: Tensor) -> Tensor:
+    return F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+
+
 def _weigh(flows: Sequence[Tensor], shares: Tensor) -> Tensor:
     """The mean of flows by their shares, `(B, N, h, w)`."""
     return torch.einsum("bnfchw,bnhw->bfchw", torch.stack(list(flows), 1), shares)
@@ -283,7 +288,10 @@ def _pad(x: Tensor, multiple: int) -> Tensor:
 def _move(before: Tensor, after: Tensor, flow: Tensor) -> tuple[Tensor, Tensor]:
     """Both neighbours along flow to them, `(B, 2, 2, h, w)`, half as large."""
     wide = _enlarge(flow.flatten(1, 2))
-    return warp(before, wide[:, :2]), warp(after, wide[:, 2:])
+    return (
+        warp(before, wide[:, :2], kernel="cubic"),
+        warp(after, wide[:, 2:], kernel="cubic"),
+    )
 
 
 def _detail(pair: tuple[Tensor, Tensor]) -> Tensor:

@@ -38,6 +38,7 @@ FlowFinder = Callable[[Tensor, Tensor], Tensor]
 """What is called as `find_flow` is, with frames and their neighbours."""
 
 _SMALLEST = 16  # DIS needs room for its 8x8 patches on the coarsest level
+_HALVED = 64  # the longer side of images with a level at half of the resolution
 _AT_ONCE = 2**17  # pixels: small images are faster together, large ones would take memory
 _solvers = threading.local()
 
@@ -82,7 +83,8 @@ def dis_flow(
     if rows or columns:
         margin = ((0, rows), (0, columns))
         frame, neighbour = np.pad(frame, margin, "edge"), np.pad(neighbour, margin, "edge")
-    flow = _solver(half=half).calc(
+    # OpenCV gives what lies in memory where there is no level as coarse as the finest one.
+    flow = _solver(half=half and max(frame.shape) >= _HALVED).calc(
         np.ascontiguousarray(frame),
         np.ascontiguousarray(neighbour),
         None,  # type: ignore[call-overload]
