@@ -77,8 +77,8 @@ def upscale(
         remove_work(target)
     with ExitStack() as stack:
         reader = stack.enter_context(_open(source, options))
-        sources = Sources(source, strict=not options.keep_going)
-        resumable = upscaler is None and options.resume
+        sources = Sources(source, strict=not options.keep_going, trust=options.trust)
+        resumable = upscaler is None and options.resume and sources.known
         upscaler = _given(upscaler, options)
         geometry = find_geometry(reader, options, upscaler)
         work = None

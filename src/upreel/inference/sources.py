@@ -8,6 +8,7 @@ from pathlib import Path
 
 from upreel.errors import MediaError
 from upreel.video.images import find_images, is_image_source
+from upreel.video.trust import TRUST, Trust, address_of
 
 log = logging.getLogger(__name__)
 
@@ -18,19 +19,28 @@ _SAMPLE_BYTES = 1 << 16
 class Sources:
     """A video, or images in their order, as they were when this was made."""
 
-    def __init__(self, source: str | Path, *, strict: bool = True) -> None:
+    def __init__(self, source: str | Path, *, strict: bool = True, trust: Trust = TRUST) -> None:
         """Look at the files.
 
         Args:
             source: path of a video, of a folder, of an image, or a pattern of images.
             strict: whether it is an error when one changes.
+            trust: whether it may be an address; such a thing has no file to look at.
 
         Raises:
             MediaError: one of them is not there.
         """
-        self._paths = find_images(source) if is_image_source(source) else (Path(source),)
+        if address_of(Path(source), trust):
+            self._paths: tuple[Path, ...] = ()
+        else:
+            self._paths = find_images(source) if is_image_source(source) else (Path(source),)
         self._strict = strict
         self._stamps = [_stamp(path) for path in self._paths]
+
+    @property
+    def known(self) -> bool:
+        """Whether there are files that can be told from others."""
+        return bool(self._paths)
 
     @property
     def identity(self) -> str:
