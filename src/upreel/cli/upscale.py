@@ -141,7 +141,7 @@ def upscale(
     ] = None,
     interpolator: Annotated[
         str, typer.Option(help="What makes new frames: a model with a scale of 1, or its file.")
-    ] = "warp",
+    ] = "glide",
     verbose: Verbose = False,
 ) -> None:
     """Enlarge a video, make it smoother, or both; all else stays as it is.

@@ -25,7 +25,7 @@ from upreel.video.track import Pace
 
 log = logging.getLogger(__name__)
 
-DEFAULT_INTERPOLATOR = "warp"
+DEFAULT_INTERPOLATOR = "glide"
 
 MOST_TIMES = 16
 """How many frames may be made of one."""
