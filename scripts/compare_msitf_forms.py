@@ -21,23 +21,22 @@ from upreel.models.pyramid import AlignSource
 from upreel.training.recipe import read_recipe
 from upreel.training.trainer import train
 
-SEEDS = (1, 2)
-
 
 def main(out: Path) -> None:
     """Train what is missing, print all scores."""
     torch.set_num_threads(1)
-    for seed, source, base in product(SEEDS, get_args(AlignSource), get_args(Base)):
-        report = learn(source, base, seed, out / f"{source}-{base}-{seed}")
-        if (seed, source, base) == (SEEDS[0], "first", "trilinear"):
+    forms = list(product(get_args(AlignSource), get_args(Base)))
+    for source, base in forms:
+        report = learn(source, base, out / f"{source}-{base}")
+        if (source, base) == forms[0]:
             print(f"{report.baselines[-1]}: {describe(report, report.baselines[-1])}")
-        print(f"{source}, {base}, seed {seed}: {describe(report, 'msitf')}", flush=True)
+        print(f"{source}, {base}: {describe(report, 'msitf')}", flush=True)
 
 
-def learn(source: str, base: str, seed: int, out: Path) -> Report:
+def learn(source: str, base: str, out: Path) -> Report:
     """The scores of a run, which is made if it is not there."""
     arguments = [f"network.arguments.align_source={source}", f"network.arguments.base={base}"]
-    recipe = read_recipe("msitf-x4-smoke", [*arguments, f"seed={seed}"])
+    recipe = read_recipe("msitf-x4-smoke", [*arguments, "seed=1"])
     if not (out / "report.json").exists():
         train(recipe, data=Path("procedural"), out=out, resume=True)
     return Report.from_json((out / "report.json").read_text())

@@ -120,6 +120,19 @@ def test_windows_of_four_share_a_frame_and_the_last_one_is_filled(frames: int) -
 
 
 @torch.no_grad()
+def test_windows_are_almost_the_whole_clip_where_the_base_is_aligned() -> None:
+    """The first weights: 87 dB with windows of two frames, 96 with four."""
+    clip = torch.rand(1, 6, 3, 8, 8)
+    whole = small("first", "aligned")(clip)
+    two, four = (
+        (in_steps(small("first", "aligned", frames=frames), clip)[:, :-1] - whole).square().mean()
+        for frames in (2, 4)
+    )
+    assert 10**-9.5 < two < 10**-8
+    assert four < 10**-9
+
+
+@torch.no_grad()
 def test_nothing_is_made_across_a_cut() -> None:
     network, clip = small(), torch.rand(5, 3, 8, 8)
     made = enlarge(network, enumerate(clip), begins_scene=lambda number: number == 2)
