@@ -84,10 +84,10 @@ class Glide(nn.Module):
         seen = 16 * (_GUESSES + 1) + _GUESSES * 5 + 1
         self.see = nn.Conv2d(seen, channels, 3, padding=1)
         self.body = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
-        self.guess = nn.Conv2d(channels, 4 * 4 + channels, 3, padding=1)
+        self.guess = nn.Conv2d(channels, 4 + channels // 4, 3, padding=1)
         self.look = nn.Conv2d(4 * (_GUESSES + 2) + channels // 4, detail, 3, padding=1)
         self.mix = Residual(detail)
-        self.out = nn.Conv2d(detail, _GUESSES + 1 + 2 * 4 + 1, 3, padding=1)
+        self.out = nn.Conv2d(detail, _GUESSES + 1 + 3, 3, padding=1)
         self._start()
 
     def _start(self) -> None:
@@ -173,11 +173,11 @@ class Glide(nn.Module):
         misfits.append(pairs[-1][0] - pairs[-1][1])
         odds.append(-_SHARP * _smooth(F.avg_pool2d(misfits[-1].abs(), 2)))
         seen = torch.cat((_detail(pairs[-1]), *misfits), 1) * _GAIN
-        x = torch.cat((self._convolved(F.pixel_unshuffle(seen, 2)), context), 1)
-        x = self.out(self.mix(F.relu(self.look(x), inplace=True))).float()
+        x = self._convolved(torch.cat((F.pixel_unshuffle(seen, 2), context), 1))
+        x = _blur(self.out(self.mix(F.relu(self.look(x), inplace=True))).float())
         count = _GUESSES + 1
         shares = F.softmax(torch.cat(odds, 1) + x[:, :count], 1)
-        side, soft = F.pixel_shuffle(x[:, count:-1], 2).chunk(2, 1)
+        side, soft = _enlarge(x[:, count:-1]).chunk(2, 1)
         weight = torch.sigmoid(side + _log_odds(instant))
         wide = _enlarge(shares)
         first, second = (
@@ -208,8 +208,8 @@ class Glide(nn.Module):
         coarse = F.avg_pool2d(torch.cat((motion, shares, moment), 1), 2)
         fine = F.pixel_unshuffle(torch.cat((_detail(pairs[0]), *misfits), 1) * _GAIN, 4)
         x = F.relu(self.see(self._convolved(torch.cat((fine, coarse), 1))), inplace=True)
-        found = F.pixel_shuffle(self.guess(self.body(x)), 2)
-        return best + found[:, :4].float().mul(_REACH / 4).view_as(best), found[:, 4:]
+        found = _enlarge(self.guess(self.body(x)).float())
+        return best + (found[:, :4] * (_REACH / 4)).view_as(best), found[:, 4:]
 
     def _convolved(self, x: Tensor) -> Tensor:
         """As convolutions take it; autocast, where it is on, converts by itself."""
