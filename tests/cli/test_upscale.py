@@ -83,10 +83,10 @@ def test_slow_motion_is_a_number_of_times(text: str) -> None:
 
 
 def test_the_summary_says_what_the_frames_are() -> None:
-    tally = Tally(given=10, made=7, partly=2)
+    tally = Tally(given=10, made=7, held=0.07)
     tally.repeated.update({"scene cut": 1, "same picture": 2})
     assert describe(tally) == (
-        "7 new frames (2 of them in part repeated: motion out of reach), 10 of the source, "
+        "7 new frames (1.0% of their area repeated: motion out of reach), 10 of the source, "
         "3 repeated (2 same picture, 1 scene cut)"
     )
     assert describe(Tally(given=3)) == "0 new frames, 3 of the source, 0 repeated"

@@ -261,8 +261,8 @@ def parse_times(option: str, text: str) -> int:
 def describe(tally: Tally) -> str:
     """One line on what the frames of a result are."""
     parts = f"{tally.made} new frames"
-    if tally.partly:
-        parts += f" ({tally.partly} of them in part repeated: motion out of reach)"
+    if tally.held:
+        parts += f" ({tally.held / tally.made:.1%} of their area repeated: motion out of reach)"
     parts += f", {tally.given} of the source, {tally.repeated.total()} repeated"
     if tally.repeated:
         reasons = ", ".join(f"{count} {reason}" for reason, count in tally.repeated.most_common())

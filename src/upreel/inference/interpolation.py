@@ -39,13 +39,13 @@ class Tally:
     Attributes:
         given: frames of the source, at their own instants.
         made: new frames, each shown where it was made for.
-        partly: those of `made` in which regions are repeated, because motion is out of reach.
+        held: how much of `made` is repeated in regions, in frames: motion there is out of reach.
         repeated: frames that show a neighbour once more.
     """
 
     given: int = 0
     made: int = 0
-    partly: int = 0
+    held: float = 0.0
     repeated: Counter[Reason] = field(default_factory=Counter)
 
 
@@ -186,7 +186,7 @@ def _pictures(
                 yield near
             else:
                 tally.made += 1
-                tally.partly += bool(kept.any())
+                tally.held += float(kept.float().mean())
                 new = blender.blend(step.frame, step.after, between, kept, near)
                 yield replace(new, cut=False)
 
