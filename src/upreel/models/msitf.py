@@ -14,8 +14,8 @@ first and the last stays as it is (`base="aligned"` takes the given frames, and 
 The network wants a few frames at a time; it was trained and scored on windows of four that share
 one. So `step` makes three frames and the new ones after them of each window; at the end of a scene,
 the window is filled with frames from before. For a frame that two windows share the later one
-counts; in the authors' script, the earlier. What windows cost, against the whole clip at once, is in
-`docs/experiments.md`: 68 dB and more between the two after a short training.
+counts; in the authors' script, the earlier. What windows cost, against the whole clip at once, is
+in `docs/experiments.md`: 68 dB and more between the two after a short training.
 """
 
 from __future__ import annotations
