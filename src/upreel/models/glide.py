@@ -180,10 +180,9 @@ class Glide(nn.Module):
         side, soft = _enlarge(x[:, count:-1]).chunk(2, 1)
         weight = torch.sigmoid(side + _log_odds(instant))
         wide = _enlarge(shares)
-        first, second = (
-            (wide * torch.cat([pair[which] for pair in pairs], 1)).sum(1, keepdim=True)
-            for which in (0, 1)
-        )
+        first, second = (torch.zeros_like(side) for side in pairs[0])
+        for share, (near, far) in zip(wide.chunk(count, 1), pairs, strict=True):
+            first, second = torch.addcmul(first, share, near), torch.addcmul(second, share, far)
         frame = torch.lerp(second, first, weight)
         frame = torch.lerp(frame, _blur(frame), torch.sigmoid(soft - 3))
         flow = _weigh([*guesses, own], shares)
@@ -268,11 +267,26 @@ def _enlarge(x: Tensor) -> Tensor:
 
 
 def _smooth(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 5, 1, 2, count_include_pad=False)
+    """The mean of 5x5 pixels."""
+    return _box(x, 5)
 
 
 def _blur(x: Tensor) -> Tensor:
-    return F.avg_pool2d(x, 3, 1, 1, count_include_pad=False)
+    """The mean of 3x3 pixels."""
+    return _box(x, 3)
+
+
+def _box(x: Tensor, side: int) -> Tensor:
+    """The mean of squares of pixels, by adding moved images: `avg_pool2d` is slow on a CPU."""
+    height, width = x.shape[-2:]
+    wide = F.pad(x, (side // 2,) * 4, "replicate")
+    rows = wide[..., :width].clone()
+    for step in range(1, side):
+        rows += wide[..., step : step + width]
+    both = rows[..., :height, :].clone()
+    for step in range(1, side):
+        both += rows[..., step : step + height, :]
+    return both / side**2
 
 
 def _weigh(flows: Sequence[Tensor], shares: Tensor) -> Tensor:
