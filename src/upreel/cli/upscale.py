@@ -261,7 +261,7 @@ def parse_times(option: str, text: str) -> int:
 def describe(tally: Tally) -> str:
     """One line on what the frames of a result are."""
     parts = f"{tally.made} new frames"
-    if tally.held:
+    if tally.held >= 0.0005 * tally.made > 0:
         parts += f" ({tally.held / tally.made:.1%} of their area repeated: motion out of reach)"
     parts += f", {tally.given} of the source, {tally.repeated.total()} repeated"
     if tally.repeated:
