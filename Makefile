@@ -25,7 +25,7 @@ test: $(VENV)/.upreel-test
 	$(BIN)/pytest -m "not slow and not gpu"
 
 slow: $(VENV)/.upreel-test
-	$(BIN)/pytest -m "slow or gpu"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n auto -m "slow or gpu"
 
 check: $(VENV)/.upreel-dev
 	$(BIN)/ruff format --check .

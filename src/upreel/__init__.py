@@ -12,11 +12,13 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from upreel.core.instants import Times
+
 if TYPE_CHECKING:
     from upreel.inference.api import stream, upscale
 
 __version__ = version("upreel")
-__all__ = ["__version__", "stream", "upscale"]
+__all__ = ["Times", "__version__", "stream", "upscale"]
 
 
 def __getattr__(name: str) -> object:

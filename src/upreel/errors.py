@@ -54,3 +54,19 @@ class WeightsError(UpreelError, ValueError):
 
 class NumericError(UpreelError, ArithmeticError):
     """A network returned values that are not finite."""
+
+
+_OUT_OF_MEMORY = (
+    "can't allocate memory",
+    "out of memory",
+    "bad_alloc",
+    "could not create a primitive",  # oneDNN, where it cannot have a buffer
+    "can't start new thread",
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error is one of the ways in which Python, PyTorch and others lack memory."""
+    if isinstance(error, MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)

@@ -9,9 +9,11 @@ from pathlib import Path
 import pytest
 
 import upreel.evaluation.bench
+import upreel.evaluation.networks
 import upreel.evaluation.quality
 from upreel.cli import main
 from upreel.evaluation.bench import Case, Timing
+from upreel.evaluation.networks import Cost
 from upreel.evaluation.pareto import Point
 
 
@@ -104,3 +106,32 @@ def test_without_data_the_sample_counts_and_the_title_says_so(
     assert found["title"].startswith("swift,slow on sample under val-bi-y8")
     assert "quality on the bundled sample alone (name clips with --data)" in found["title"]
     assert found["front"] == ["swift", "slow"]
+
+
+@pytest.fixture
+def _costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every network takes as many milliseconds as it may take seconds."""
+
+    def measure(name: str, size: tuple[int, int], limit: float) -> Cost:
+        return Cost(name, size, 1234, None, limit, 5 * 10**8)
+
+    monkeypatch.setattr(upreel.evaluation.networks, "measure_apart", measure)
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+@pytest.mark.usefixtures("_costs")
+def test_networks_stand_beside_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--networks", "edvr, dflow", "--limit", "77"]) == 0
+    captured = capsys.readouterr()
+    assert "edvr 320x180, 77 s at most" in captured.err
+    assert "dflow" in captured.out
+    assert "77" in captured.out
+    assert "RSTT-S (published)" in captured.out
+
+
+@pytest.mark.usefixtures("_costs")
+def test_all_networks_as_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--networks", "all", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [cost["size"] for cost in found["networks"]["basicvsrpp"]] == [[320, 180], [960, 540]]
+    assert found["device"]

@@ -17,7 +17,7 @@ from upreel.errors import MediaError, UpreelError, UsageError
 def raising(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
     """Let `upreel probe` meet this error."""
 
-    def probe(path: object) -> None:
+    def probe(path: object, trust: object) -> None:
         raise error
 
     monkeypatch.setattr(upreel.video.probe, "probe", probe)
@@ -158,7 +158,7 @@ def test_warnings_are_always_shown_and_information_with_v(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def probe(path: object) -> None:
+    def probe(path: object, trust: object) -> None:
         logging.getLogger("upreel.video.reader").info("by the way")
         logging.getLogger("upreel.video.reader").warning("careful")
         raise MediaError("the end")
@@ -172,7 +172,7 @@ def test_warnings_are_always_shown_and_information_with_v(
 def test_python_warnings_do_not_bother_users(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def probe(path: object) -> None:
+    def probe(path: object, trust: object) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("always")
             warnings.warn("old function", DeprecationWarning, stacklevel=1)

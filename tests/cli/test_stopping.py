@@ -22,7 +22,7 @@ def busy():
     {busy}
 
 here = Path(sys.argv[1])
-with stopping_in_time(), PendingFile(here / "out.mp4"), PendingFolder(here / "out") as folder:
+with stopping_in_time([]), PendingFile(here / "out.mp4"), PendingFolder(here / "out") as folder:
     (folder.path / "1.png").touch()
     # Said by another thread, and late, so that the call has begun.
     threading.Timer(0.5, print, ["begun"], {{"flush": True}}).start()

@@ -82,3 +82,17 @@ def test_clips_that_need_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "procedural").mkdir()  # a folder of this name is a folder
     with pytest.raises(MediaError, match="found none in procedural"):
         find_clips(data)
+
+
+@pytest.mark.parametrize("name", ["../../b.mp4", "/etc/b.mp4", "a/../b.mp4", "\0b.mp4"])
+def test_an_index_cannot_lead_out_of_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / "index.tsv").write_text(INDEX.replace("b.mp4", name))
+    with pytest.raises(MediaError, match=r"expected a name inside .*, found '.*b.mp4'"):
+        find_clips(tmp_path)
+
+
+@pytest.mark.parametrize("index", ["", "a\tb\n1\t2\n", INDEX.replace("\t1\tMIT", "\tx\tMIT")])
+def test_an_index_of_something_else(tmp_path: Path, index: str) -> None:
+    (tmp_path / "index.tsv").write_text(index)
+    with pytest.raises(MediaError, match=r"expected the columns split, name|found none in"):
+        find_clips(tmp_path)

@@ -91,6 +91,16 @@ def test_many_metrics_fit_into_a_terminal() -> None:
         assert word in text
 
 
+def test_long_names_are_whole() -> None:
+    names = ("repeat+bicubic", "average+bicubic", "average+linear", "average+swift:clean")
+    rows = tuple(replace(REPORT["bicubic"], name=name) for name in names)
+    report = Report("stvsr-vid4", 4, "how", rows)
+    assert report.baselines == ("average+bicubic", "average+linear")
+    with (console := Console(width=80)).capture() as capture:
+        console.print(report.to_table())
+    assert "…" not in capture.get()
+
+
 def test_gains_are_of_the_means() -> None:
     assert FINITE.gain(FINITE["x"], "bicubic") == 0
     assert FINITE.gain(FINITE["x"], "linear") is None

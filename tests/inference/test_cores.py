@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -8,15 +9,18 @@ import torch
 from tests.video.media import write_video
 from upreel.inference.cores import encoder_threads, one_core_spared
 from upreel.inference.pipeline import Options, upscale
-from upreel.video import writer
 from upreel.video.encoding import Encoding
+from upreel.video.track import VideoTrack
 
 
-@pytest.mark.parametrize(("cores", "network", "encoder"), [(1, 1, 1), (2, 1, 1), (8, 7, 0)])
+@pytest.mark.parametrize(
+    ("cores", "network", "encoder"), [(1, 1, 1), (2, 1, 1), (8, 7, 12), (64, 63, 16)]
+)
 def test_cores_are_shared(
     monkeypatch: pytest.MonkeyPatch, cores: int, network: int, encoder: int
 ) -> None:
     threads = [cores]
+    monkeypatch.setattr(os, "cpu_count", lambda: cores * 3 // 2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads[-1])
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     assert encoder_threads() == encoder
@@ -30,14 +34,14 @@ def test_the_encoder_gets_what_the_network_leaves_unless_it_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, asked: int, given: int
 ) -> None:
     source, seen = write_video(tmp_path / "in.mp4", 2), []
-    init = writer.Writer.__init__
+    init = VideoTrack.__init__
 
-    def spy(self: writer.Writer, *args: object, **kwargs: object) -> None:
+    def spy(self: VideoTrack, *args: object, **kwargs: object) -> None:
         seen.append(kwargs["encoding"])
         init(self, *args, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
-    monkeypatch.setattr(writer.Writer, "__init__", spy)
+    monkeypatch.setattr(VideoTrack, "__init__", spy)
     options = Options(scale=2, model="bicubic", encoding=Encoding(threads=asked))
     upscale(source, tmp_path / "out.mp4", options)
     assert seen == [Encoding(threads=given)]

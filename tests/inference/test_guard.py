@@ -90,3 +90,31 @@ def test_values_that_are_not_finite_are_computed_again_in_fp32(
 def test_values_that_are_never_finite_are_an_error() -> None:
     with pytest.raises(NumericError, match="not finite"):
         Guarded(Broken(2)).step(Window(torch.rand(1, 1, 1, 20, 30)), {})
+
+
+class Fading(Bicubic):
+    """Carries a state; gives values that are not finite in some steps."""
+
+    def __init__(self, *bad: int) -> None:
+        super().__init__(2)
+        self.bad, self.steps = bad, 0
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        high, _ = super().step(window, {})
+        self.steps += 1
+        if self.steps in self.bad:
+            high[..., 0, 0] = float("nan")
+        return high, {"hidden": torch.zeros(1)}
+
+
+def test_fp32_lasts_to_the_end_of_the_scene() -> None:
+    """So it makes no difference whether a run began before the scene or with it."""
+    half, full = Fading(2), Fading()
+    guarded = Guarded(half, in_fp32=lambda: full)
+    window = Window(torch.rand(1, 1, 1, 8, 8))
+    state: State = {}
+    for _ in range(4):
+        _, state = guarded.step(window, state)
+    assert (half.steps, full.steps) == (2, 3)
+    guarded.step(window, {})
+    assert (half.steps, full.steps) == (3, 3)

@@ -10,11 +10,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
 import upreel
 from tests.video.media import Arrays, decoded, write_video
 from upreel.errors import MediaError, UsageError
 from upreel.inference.pipeline import Options, upscale
+from upreel.models.spynet import SPyNet
 from upreel.video.encoding import Encoding
 
 
@@ -145,3 +147,15 @@ def test_a_filter_has_no_use_for_optical_flow(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"network that uses optical flow for --flow, found bic"):
         upreel.upscale(source, tmp_path / "out.mp4", model="bicubic", scale=2, flow="zeros")
     assert not (tmp_path / "out.mp4").exists()
+
+
+def test_spynet_finds_the_flow_if_a_file_of_its_weights_is_named(tmp_path: Path) -> None:
+    source, target = write_video(tmp_path / "in.mp4", 2), tmp_path / "out.mp4"
+    options = Options(model="swift:clean", scale=2, flow="spynet")
+    with pytest.raises(UsageError, match="weights of SPyNet, which do not ship: name one of Basic"):
+        upscale(source, target, options)
+    weights = tmp_path / "spynet.pth"
+    with pytest.raises(UsageError, match="expected --flow spynet beside --flow-weights"):
+        upscale(source, target, replace(options, flow="dis", flow_weights=weights))
+    torch.save(SPyNet(channels=4).state_dict(), weights)
+    assert upscale(source, target, replace(options, flow_weights=weights)).frames == 2

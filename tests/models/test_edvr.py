@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from tests.golden_case import Case
+from tests.models.test_basicvsr import in_steps
 from upreel.models.edvr import EDVR
 from upreel.models.upscaler import Window
 
@@ -45,6 +46,20 @@ def test_a_step_is_a_frame_of_the_clip() -> None:
     whole = network(clip)
     step, _ = network.step(Window(clip[:, 1:6], 2, 2), {})
     torch.testing.assert_close(step, whole[:, 1:2])
+
+
+@torch.no_grad()
+def test_features_of_shared_frames_are_made_once() -> None:
+    network, clip = small(), torch.rand(1, 7, 3, 7, 12)
+    alone = [
+        network.step(Window(clip[:, max(0, t - 2) : t + 3], min(2, t), min(2, 6 - t)), {})[0]
+        for t in range(7)
+    ]
+    seen: list[int] = []
+    network.conv_first.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    together = in_steps(network, clip)
+    torch.testing.assert_close(together, torch.cat(alone, 1), atol=1e-6, rtol=0)
+    assert sum(seen) == 7
 
 
 @torch.no_grad()

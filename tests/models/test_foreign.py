@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.golden_case import Case
 from upreel.errors import WeightsError
 from upreel.models.basicvsr import BasicVSR
 from upreel.models.basicvsrpp import BasicVSRPlusPlus
@@ -16,6 +18,7 @@ from upreel.models.dflow import DFlow
 from upreel.models.edvr import EDVR
 from upreel.models.foreign import read_foreign
 from upreel.models.iconvsr import IconVSR
+from upreel.models.msitf import MSITF
 from upreel.models.rbpn import RBPN
 from upreel.models.ristn import RISTN
 from upreel.models.srresnet import SRResNet
@@ -59,6 +62,19 @@ def test_what_stands_around_the_weights_is_left_out(how: str, zipped: bool, tmp_
         assert torch.equal(loaded.state_dict()[key], value)
 
 
+def test_the_142_published_names_with_and_without_module(tmp_path: Path) -> None:
+    """RBPN's files have it before each name, those of iSeeBetter have not."""
+    published = Case.read("rbpn_x4_full").state
+    assert len(published) == 142
+    for prefix in ("", "module."):
+        path = tmp_path / "netG_epoch_4_1.pth"
+        torch.save({prefix + key: value for key, value in published.items()}, path)
+        name, arguments, tensors = read_foreign(path)
+        assert (name, arguments["scale"], arguments["frames"]) == ("rbpn", 4, 7)
+        assert tensors.keys() == published.keys()
+        assert all(torch.equal(tensors[key], value) for key, value in published.items())
+
+
 @pytest.mark.parametrize(
     "network",
     [
@@ -70,6 +86,7 @@ def test_what_stands_around_the_weights_is_left_out(how: str, zipped: bool, tmp_
         BasicVSRPlusPlus(features=8, blocks=1),
         IconVSR(features=16, blocks=1),
         EDVR(variant="tiny"),
+        MSITF(variant="tiny"),
         DFlow(),
         RISTN(),
     ],
@@ -116,3 +133,21 @@ def test_weights_of_a_network_that_is_not_quite_known(tmp_path: Path) -> None:
     tensors["DBPN.up1.up_conv1.deconv.weight"] = torch.zeros(4, 4, 5, 5)
     torch.save(tensors, path)
     refused(path, "expected kernels of 3, 6, 7, 8, 12 pixels .*, found 5")
+
+
+def test_compressed_tensors_are_refused(tmp_path: Path) -> None:
+    """Torch stores them as they are; a small file could unpack to any size."""
+    path, packed = tmp_path / "a.pth", tmp_path / "packed.pth"
+    torch.save({"a": torch.zeros(100_000)}, path)
+    with ZipFile(path) as source, ZipFile(packed, "w", ZIP_DEFLATED) as target:
+        for member in source.infolist():
+            target.writestr(member.filename, source.read(member))
+    assert torch.load(packed, weights_only=True)["a"].shape == (100_000,)  # it would
+    refused(packed, r"found compressed ones, 4\d+ bytes in \d+; save them again")
+
+
+def test_weights_of_which_some_are_missing(tmp_path: Path) -> None:
+    tensors = make().state_dict()
+    del tensors["feat0.conv.weight"]
+    torch.save(tensors, tmp_path / "a.pth")
+    refused(tmp_path / "a.pth", "expected all weights of rbpn in .*, found only some")

@@ -235,6 +235,20 @@ def test_what_is_kept_of_a_neighbour_is_computed_once(
     assert torch.equal(made, stream(network, clip, flows, forget=True))
 
 
+@pytest.mark.parametrize(
+    ("scale", "kernel", "stride", "padding"),
+    [(2, 6, 2, 2), (3, 7, 3, 2), (4, 8, 4, 2), (8, 12, 8, 2)],
+)
+def test_what_changes_the_size(scale: int, kernel: int, stride: int, padding: int) -> None:
+    """A scale of 3 was not released; its kernels follow the rule of the others."""
+    found = {
+        (layer.kernel_size[0], layer.stride[0], layer.padding[0])
+        for layer in make(scale).modules()
+        if isinstance(layer, torch.nn.Conv2d | torch.nn.ConvTranspose2d) and layer.stride[0] > 1
+    }
+    assert found == {(kernel, stride, padding)}
+
+
 @pytest.mark.parametrize("scale", [1, 2, 3, 4, 8])
 @pytest.mark.parametrize("color", ["luma", "rgb"])
 def test_any_size_of_frame(scale: int, color: Color) -> None:

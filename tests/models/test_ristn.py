@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.golden_case import Case
+from tests.models.test_basicvsr import in_steps
 from upreel.core.windows import windows
 from upreel.evaluation.pairs import select
 from upreel.evaluation.protocols import find_protocol
@@ -64,6 +65,7 @@ def test_a_window_that_goes_on_equals_the_authors(published: RISTN) -> None:
     _, state = published.enlarge(case.inputs["frames"], {}, keep=3)
     for name, key in (("h", "hidden"), ("c", "cell")):
         case.compare(name, state[key].view(1, 10, 16, 12, 14))
+    del state["spatial"]  # these frames are others
     second, _ = published.enlarge(case.inputs["frames2"], state, keep=5)
     case.compare("sr2", second)
 
@@ -104,19 +106,34 @@ def test_windows_are_those_of_the_authors_script() -> None:
     clip = torch.rand(1, 5, 3, 6, 7)
     high, state = network.step(Window(clip, future=2), {})
     assert torch.equal(high, network(clip)[:, :3])
-    assert state == {}
+    assert {*state} == {*network.spec.state} == {"spatial"}
+
+
+@torch.no_grad()
+def test_features_of_shared_frames_are_made_once() -> None:
+    network, clip = make_tiny(), torch.rand(1, 10, 3, 6, 7)
+    alone = [
+        network.enlarge(clip[:, first : first + 5], {}, keep=min(3, 10 - first))[0]
+        for first in range(0, 10, 3)
+    ]
+    seen: list[int] = []
+    network.sptioCNN.register_forward_hook(lambda _, inputs, __: seen.append(len(inputs[0])))
+    together = in_steps(network, clip)
+    torch.testing.assert_close(together, torch.cat(alone, 1), atol=1e-5, rtol=0)
+    assert sum(seen) == 10
 
 
 def test_a_carried_state_changes_the_next_window_and_an_empty_one_does_not() -> None:
     network = make_tiny(carry=True)
-    first, second = torch.rand(2, 1, 5, 3, 6, 7)
-    assert {*network.spec.state} == {"hidden", "cell"}
+    first = torch.rand(1, 5, 3, 6, 7)
+    second = torch.cat((first[:, 3:], torch.rand(1, 3, 3, 6, 7)), 1)
+    assert {*network.spec.state} == {"spatial", "hidden", "cell"}
     _, state = network.step(Window(first, future=2), {})
     for name, declared in network.spec.state.items():
         assert state[name].shape == (1, declared.channels, 6, 7)
     fresh, _ = network.step(Window(second, future=2), {})
     carried, _ = network.step(Window(second, future=2), state)
-    zeros = {name: torch.zeros_like(value) for name, value in state.items()}
+    zeros = {name: torch.zeros_like(state[name]) for name in ("hidden", "cell")}
     assert not torch.allclose(fresh, carried, atol=1e-6)
     assert torch.equal(fresh, network.step(Window(second, future=2), zeros)[0])
     _, middle = network.enlarge(first[:, :4], {}, keep=3)

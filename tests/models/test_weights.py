@@ -133,3 +133,15 @@ def test_files_have_short_names_unless_two_are_called_the_same() -> None:
     assert to_labels(["a/x.safetensors", "b/y.pth", "swift:bd"]) == ["x", "y", "swift:bd"]
     assert to_labels(["a/x.pth", "b/x.pth"]) == ["a/x.pth", "b/x.pth"]
     assert to_labels(["a/x.pth", "a/x.pth"]) == ["x", "x"]
+
+
+def test_a_header_that_asks_for_more_weights_than_there_are_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    for key, value, sentence in (
+        ("channels", 4096, "cannot make: it has many more weights than"),
+        ("layers", 10**9, "expected numbers up to 4096 in the header of .*, found layers=10"),
+    ):
+        changed = {"arguments": {"scale": 2, key: value}}
+        save(path, Compact(scale=2), PROVENANCE.model_copy(update=changed))
+        with pytest.raises(WeightsError, match=sentence):
+            build(path)

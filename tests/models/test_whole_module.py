@@ -141,3 +141,24 @@ def test_a_storage_that_claims_too_much_is_refused(tmp_path: Path) -> None:
     path.write_bytes(buffer.getvalue().replace(one, huge))
     with pytest.raises(WeightsError, match="found something else or a damaged file"):
         read_whole_module(path, ())
+
+
+@pytest.mark.parametrize("code", [pickle.LONG_BINPUT + b"\xff\xff\xff\x7f", b"p2147483647\n"])
+def test_a_note_of_a_huge_number_takes_no_memory(tmp_path: Path, code: bytes) -> None:
+    """The unpickler would have made room for two thousand million others."""
+    path = tmp_path / "notes.pkl"
+    begin = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2)
+    path.write_bytes(begin + b"\x80\x02}" + code + b".")
+    with pytest.raises(WeightsError, match="found something else or a damaged file"):
+        read_whole_module(path, ())
+
+
+def test_modules_that_hold_one_another_come_to_an_end(tmp_path: Path) -> None:
+    """Forty modules, each twice in the next: a million million paths."""
+    module: nn.Module = nn.ReLU()
+    for _ in range(40):
+        module = nn.Sequential(module, module)
+    path = tmp_path / "maze.pkl"
+    torch.save(module, path, _PICKLE, 2, _use_new_zipfile_serialization=False)
+    with pytest.raises(WeightsError, match="found something else or a damaged file"):
+        read_whole_module(path, ())

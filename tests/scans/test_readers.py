@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import struct
 import sys
+import zipfile
 from pathlib import Path
 
 import cv2
@@ -139,3 +142,56 @@ def test_a_reader_that_is_not_installed_is_named(
     (tmp_path / f"a{suffix}").touch()
     with pytest.raises(UsageError, match=rf"need {module}: pip install 'upreel\[afm\]'"):
         read_scan(tmp_path / f"a{suffix}")
+
+
+def claiming(path: Path) -> Path:
+    """A file of a few bytes that says it has 100000x100000 pixels."""
+    side = 100_000
+    made = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        made, {"descr": "<f4", "fortran_order": False, "shape": (side, side)}
+    )
+    array = made.getvalue() + bytes(99)
+    if path.suffix == ".npy":
+        path.write_bytes(array)
+    elif path.suffix == ".npz":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("heights.npy", array)
+    elif path.suffix == ".png":
+        save_png(path, RAMP.astype(np.uint8))
+        content = bytearray(path.read_bytes())
+        content[16:24] = struct.pack(">II", side, side)
+        path.write_bytes(content)
+    elif path.suffix == ".tif":
+        pytest.importorskip("tifffile").imwrite(path, RAMP.astype(np.uint8))
+        content = bytearray(path.read_bytes())
+        for tag in (256, 257):  # width and height
+            at = content.index(struct.pack("<HHI", tag, 4, 1))
+            content[at : at + 12] = struct.pack("<HHII", tag, 4, 1, side)
+        path.write_bytes(content)
+    else:
+        with pytest.importorskip("h5py").File(path, "w") as file:
+            file.create_dataset("Measurement_000/Channel_001/Height", (side, side), "<f4")
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".npz", ".png", ".tif", ".h5-jpk"])
+def test_claims_are_refused_unless_they_are_allowed(tmp_path: Path, suffix: str) -> None:
+    path = claiming(tmp_path / f"a{suffix}")
+    with pytest.raises(
+        MediaError, match=r"says it has 10000000000 pixels in all; at most 268435456 are read"
+    ):
+        read_scan(path)
+    np.save(tmp_path / "b.npy", RAMP)
+    with pytest.raises(MediaError, match=r"12 pixels in all; .* --max-pixels 12 if you trust it"):
+        read_scan(tmp_path / "b.npy", max_pixels=11)
+    assert read_scan(tmp_path / "b.npy", max_pixels=12).size == (4, 3)
+
+
+def test_pickles_in_arrays_are_never_read(tmp_path: Path) -> None:
+    hidden = np.array([Path("x")], dtype=object)
+    np.save(tmp_path / "a.npy", hidden, allow_pickle=True)
+    np.savez(tmp_path / "b.npz", heights=hidden)
+    for name in ("a.npy", "b.npz"):
+        with pytest.raises(MediaError, match=r"cannot be read as .*[Oo]bject arrays"):
+            read_scan(tmp_path / name)

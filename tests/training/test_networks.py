@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.training.clips import draw_clip, write_clips
 from upreel.models import upscaler_class
+from upreel.models.msitf import MSITF
 from upreel.models.weights import build, read
 from upreel.training.recipe import read_recipe
 from upreel.training.trainer import train
@@ -51,3 +53,16 @@ def test_networks_are_trained(
     assert path.name == f"{network}-x{scale}-test.safetensors"
     assert read(path)[0].scores[recipe.protocol]["psnr"] > 0
     assert isinstance(build(path), upscaler_class(network))
+
+
+def test_a_network_that_makes_more_frames_than_it_sees(clips: Path, tmp_path: Path) -> None:
+    """Which parts of it are left out at random depends on the recipe alone."""
+    stage = "stages=[{steps=2, batch=2, crop=8, frames=2}]"
+    recipe = read_recipe("msitf-x4-smoke", [stage, "optimizer.warm_up=0"])
+    one = train(recipe, data=clips, out=tmp_path / "one")
+    torch.rand(3)
+    other = train(recipe, data=clips, out=tmp_path / "other")
+    assert one.name == "msitf-x4.safetensors"
+    assert one.read_bytes() == other.read_bytes()
+    assert read(one)[0].scores["stvsr-vid4-bd"]["psnr"] > 0
+    assert isinstance(build(one), MSITF)

@@ -11,10 +11,11 @@ from tests.training.clips import draw_clip, write_clips
 from tests.training.test_trainer import read_metrics, stop_before
 from upreel.errors import ConfigError, UsageError
 from upreel.losses.adversarial import Adversarial, Kind
+from upreel.models.spynet import SPyNet
 from upreel.training.opponent import FindMotion, Opponent
 from upreel.training.ranks import Ranks
 from upreel.training.recipe import Recipe, read_recipe
-from upreel.training.run import CHECKPOINT
+from upreel.training.run import CHECKPOINT, Run
 from upreel.training.tables import Discriminator, Optimizer
 from upreel.training.trainer import train
 
@@ -186,6 +187,27 @@ def test_a_network_may_find_the_motion() -> None:
     assert exhibit.fake.motion is not None
     expected = torch.cat((0.5 * truth[:, 1] - truth[:, 2], 0.5 * truth[:, 1]), 1)
     torch.testing.assert_close(exhibit.fake.motion[:, 0, 1], expected)
+
+
+def test_a_recipe_may_name_a_network_that_finds_the_motion(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    spynet, path = SPyNet(channels=4), tmp_path / "spynet.pth"
+    torch.save({"params": spynet.state_dict()}, path)
+    recipe = adversarial(
+        "discriminator.name=image-and-flow",
+        "discriminator.arguments={channels=2}",
+        f"discriminator.motion={path}",
+    )
+    opponent, truth = Run(recipe, tmp_path).opponent, draw_drift(3)
+    assert opponent is not None
+    made = (0.5 * truth[:, 1:2]).requires_grad_()
+    exhibit = opponent.look(made, truth, 1)
+    assert exhibit.fake.motion is not None
+    grey = (one.expand(-1, 3, -1, -1) for one in (made[:, 0], truth[:, 2]))
+    torch.testing.assert_close(exhibit.fake.motion[:, 0, 1], spynet(*grey))
+    exhibit.fake.motion.sum().backward()  # type: ignore[no-untyped-call]
+    assert made.grad is not None
+    assert made.grad.any()
 
 
 @pytest.mark.parametrize("name", ["srgan", "recurrent", "image-and-flow"])

@@ -98,3 +98,11 @@ def test_files_that_are_no_recipes(tmp_path: Path) -> None:
     (tmp_path / "b.toml").write_text('name = "a"')
     with pytest.raises(ConfigError, match="the key 'scale' is missing in the recipe"):
         read_recipe(tmp_path / "b.toml")
+
+
+def test_a_folder_that_is_called_like_a_recipe_is_no_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "swift-x4-clean").mkdir()
+    assert read_recipe("swift-x4-clean").scale == 4

@@ -21,6 +21,7 @@ HDR = Hdr(
     max_cll=1000,
     max_fall=400,
 )
+SAME_EVERYWHERE = "cpu-independent=1"
 # The units of HEVC's message: 1/50000 and 1/10000 candela per square metre.
 UNITS = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
 
@@ -34,7 +35,9 @@ def test_hdr10_in_the_words_of_each_encoder() -> None:
     assert options("hevc", HDR)["x265-params"] == (
         f"log-level=error:max-cll=1000,400:master-display={UNITS}"
     )
-    assert options("h264", HDR)["x264-params"] == f"cll=1000,400:mastering-display={UNITS}"
+    assert options("h264", HDR)["x264-params"] == (
+        f"{SAME_EVERYWHERE}:cll=1000,400:mastering-display={UNITS}"
+    )
     assert options("av1", HDR)["svtav1-params"] == (
         "content-light=1000,400:mastering-display="
         "G(0.265,0.69)B(0.15,0.06)R(0.68,0.32)WP(0.3127,0.329)L(1000,0.005)"
@@ -50,14 +53,21 @@ def test_small_frames_are_encoded_without_what_crashes() -> None:
 
 def test_half_of_hdr10_is_given_as_it_is() -> None:
     light = Hdr(max_cll=500, max_fall=100)
-    assert options("h264", light)["x264-params"] == "cll=500,100"
+    assert options("h264", light)["x264-params"] == f"{SAME_EVERYWHERE}:cll=500,100"
     display = Hdr(*(getattr(HDR, name) for name in ("red", "green", "blue", "white")))
-    assert "x264-params" not in options("h264", display)  # no luminance, so no message
+    assert options("h264", display)["x264-params"] == SAME_EVERYWHERE  # no luminance, so no message
 
 
 def test_the_siting_of_chroma_is_said_where_it_is_not_the_usual() -> None:
-    assert options("h264", None, ColorTags(siting="topleft"))["x264-params"] == "chromaloc=2"
-    assert "x264-params" not in options("h264", None, ColorTags(siting="left"))
+    said = options("h264", None, ColorTags(siting="topleft"))["x264-params"]
+    assert said == f"{SAME_EVERYWHERE}:chromaloc=2"
+    said = options("h264", None, ColorTags(siting="left"))["x264-params"]
+    assert said == SAME_EVERYWHERE
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx264rgb"])
+def test_x264_is_told_to_give_the_same_on_every_processor(codec: str) -> None:
+    assert options(codec, None)["x264-params"] == SAME_EVERYWHERE
 
 
 def test_crf_and_preset_under_their_own_names() -> None:

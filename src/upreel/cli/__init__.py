@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import traceback
 from typing import Annotated
 
@@ -23,10 +24,12 @@ from upreel.cli.doctor import doctor
 from upreel.cli.eval import evaluate
 from upreel.cli.models import app as models
 from upreel.cli.probe import probe
-from upreel.cli.stopping import STATUS, Terminated, say_stopped, stopping_in_time
+from upreel.cli.stopping import STATUS, Terminated, say_kept, say_stopped, stopping_in_time
 from upreel.cli.train import train
 from upreel.cli.upscale import upscale
-from upreel.errors import UpreelError
+from upreel.core.files import Pending, discard_pending
+from upreel.core.heap import keep_freed_memory
+from upreel.errors import UpreelError, is_out_of_memory
 
 app = typer.Typer(
     add_completion=False,
@@ -78,11 +81,14 @@ def main(arguments: list[str] | None = None) -> int:
         The exit status.
     """
     set_up_logging()
-    with stopping_in_time():
-        return _run(arguments)
+    Pending.kept.clear()
+    given = sys.argv[1:] if arguments is None else arguments
+    keep_freed_memory()
+    with stopping_in_time(given):
+        return _run(given)
 
 
-def _run(arguments: list[str] | None) -> int:
+def _run(arguments: list[str]) -> int:
     try:
         status = app(arguments, prog_name="upreel", standalone_mode=False)
     except UpreelError as error:
@@ -96,17 +102,21 @@ def _run(arguments: list[str] | None) -> int:
         status = STATUS[signal.SIGTERM]
     except KeyboardInterrupt:
         status = STATUS[signal.SIGINT]
-    except MemoryError as error:
-        say(str(error) or "memory does not suffice; try --tile 256 or a smaller --scale")
-        status = 1
     except Exception as error:
+        status = 1
         if is_verbose() or os.environ.get("UPREEL_DEBUG"):
             traceback.print_exc()
-        say(
-            f"unexpected {type(error).__name__}: {error}. This is a mistake in upreel: "
-            "please report it with what the same command prints with -v"
-        )
-        status = 1
+        if is_out_of_memory(error):
+            ours = isinstance(error, MemoryError) and str(error)
+            say(ours or "memory does not suffice; try --tile 256 or a smaller --scale")
+        else:
+            say(
+                f"unexpected {type(error).__name__}: {error}. This is a mistake in upreel: "
+                "please report it with what the same command prints with -v"
+            )
     if status in STATUS.values():  # of an exception, or as typer reports Ctrl-C
+        discard_pending()
         say_stopped()
+    if status:
+        say_kept(arguments)
     return status if isinstance(status, int) else 0

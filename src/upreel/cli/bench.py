@@ -24,6 +24,13 @@ def bench(
             help="Names with commas between them, or 'all': compare quality with speed instead."
         ),
     ] = None,
+    networks: Annotated[
+        str | None,
+        typer.Option(help="Networks of the zoo, or 'all': weights, time and memory of each."),
+    ] = None,
+    limit: Annotated[
+        float, typer.Option(min=1, help="With --networks: seconds for each measurement.")
+    ] = 120,
     data: Annotated[
         Path | None,
         typer.Option(help="Clips that quality is measured on; else the bundled sample alone."),
@@ -43,6 +50,8 @@ def bench(
     upreel bench my.mp4 --repetitions 1 --json
 
     upreel bench --models all --data clips --html front.html
+
+    upreel bench --networks basicvsr,edvr
     """
     from importlib.resources import as_file, files
 
@@ -54,6 +63,9 @@ def bench(
     from upreel.evaluation.html import check_target, write
     from upreel.evaluation.quality import place
 
+    if networks is not None:
+        _compare_networks(networks, limit, as_json=as_json)
+        return
     if html is not None:
         check_target(html)
     with as_file(files("upreel") / "sample" / "sample.mp4") as sample:
@@ -87,3 +99,26 @@ def bench(
         typer.echo(to_json(measured))
     else:
         Console().print(to_table(measured))
+
+
+def _compare_networks(names: str, limit: float, *, as_json: bool) -> None:
+    """Print what each network costs."""
+    import torch
+    from rich.console import Console
+
+    from upreel.cli.doctor import processor_name
+    from upreel.evaluation.networks import measure_networks, to_json, to_table
+    from upreel.inference.precision import choose_device
+    from upreel.models import ZOO
+
+    costs = measure_networks(
+        [*ZOO] if names == "all" else [name.strip() for name in names.split(",")],
+        limit=limit,
+        progress=lambda line: typer.echo(line, err=True),
+    )
+    on_gpu = choose_device().type == "cuda"
+    device = torch.cuda.get_device_name() if on_gpu else processor_name()
+    if as_json:
+        typer.echo(to_json(costs, device))
+    else:
+        Console().print(to_table(costs, device))

@@ -55,6 +55,10 @@ def denoise(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT if it is there.")
     ] = False,
+    max_pixels: Annotated[
+        int,
+        typer.Option(min=1, help="Refuse a file that claims more, in all of its frames together."),
+    ] = 2**28,
     verbose: Verbose = False,
 ) -> None:
     """Take the noise off scans: float32 heights, with their scale and metadata as they were.
@@ -77,6 +81,7 @@ def denoise(
             method=method,
             burst=burst,
             channel=channel,
+            max_pixels=max_pixels,
             preview=preview,
             overwrite=overwrite,
             progress=progress,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upreel.cli.console import Verbose
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 
 if TYPE_CHECKING:
     from upreel.video.probe import MediaInfo, StreamInfo, VideoInfo
@@ -22,6 +23,8 @@ def probe(
         typer.Argument(metavar="OTHER", help="Another, to be compared with it line by line."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     verbose: Verbose = False,
 ) -> None:
     """Print what a video file says of itself: picture, timing, colours, every stream, chapters.
@@ -35,7 +38,8 @@ def probe(
     from upreel.video.probe import describe
     from upreel.video.probe import probe as read
 
-    infos = [read(path) for path in (source, other) if path is not None]
+    trust = trusting(max_pixels, protocols)
+    infos = [read(path, trust) for path in (source, other) if path is not None]
     if as_json:
         described = [describe(info) for info in infos]
         typer.echo(json.dumps(described if other else described[0], indent=2))

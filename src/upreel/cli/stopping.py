@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from upreel.cli.console import say
-from upreel.core.files import discard_pending
+from upreel.core.files import Pending, discard_pending
 
 GRACE = 0.5
 """Seconds in which a command can clean up by itself before the process is ended."""
@@ -23,25 +24,37 @@ class Terminated(BaseException):
 
 
 def say_stopped() -> None:
-    """The last line of a command that was stopped."""
+    """What a command says that was stopped."""
     say("stopped; nothing that is not finished has the name of the result")
 
 
+def say_kept(arguments: Sequence[str]) -> None:
+    """The last line of a command that did not come to its end but kept finished work."""
+    for target, frames in Pending.kept.items():
+        command = shlex.join(["upreel", *arguments])
+        say(f"{frames} frames of {target} are finished and kept; to go on: {command}")
+
+
 @contextmanager
-def stopping_in_time() -> Iterator[None]:
+def stopping_in_time(arguments: Sequence[str]) -> Iterator[None]:
     """End this process soon after a signal, even in the middle of a call that takes long.
 
     The signal becomes an exception in the main thread, and what was begun is cleaned up on its way.
     But a step of a network, or an encoder that is flushed, can take seconds, and Python sees the
     signal only when it returns. A thread of our own hears of it at once: where `GRACE` was too
     short, it removes what is not finished and ends the process.
+
+    Args:
+        arguments: what follows the program's name in the command.
     """
     before = signal.signal(signal.SIGTERM, _terminate)
     heard, bell = socket.socketpair()
     bell.setblocking(False)
     bell_before = signal.set_wakeup_fd(bell.fileno(), warn_on_full_buffer=False)
     ended = threading.Event()
-    threading.Thread(target=_watch, args=(heard, ended), name="stopping", daemon=True).start()
+    threading.Thread(
+        target=_watch, args=(heard, ended, arguments), name="stopping", daemon=True
+    ).start()
     try:
         yield
     finally:
@@ -51,13 +64,14 @@ def stopping_in_time() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _watch(heard: socket.socket, ended: threading.Event) -> None:
+def _watch(heard: socket.socket, ended: threading.Event, arguments: Sequence[str]) -> None:
     with heard:
         while number := heard.recv(1):
             status = STATUS.get(number[0])
             if status is not None and not ended.wait(GRACE):
                 discard_pending()
                 say_stopped()
+                say_kept(arguments)
                 os._exit(status)
 
 

@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
-from weakref import WeakSet
 
 from upreel.errors import OutputError, UpreelError, UsageError
 
@@ -34,14 +33,22 @@ def failed(target: Path, error: Exception) -> UpreelError:
 
 def discard_pending() -> None:
     """Remove whatever is pending in this process, which is about to end."""
-    for pending in list(_Pending.begun):
+    for pending in list(Pending.begun):
         pending.discard()
+        pending.begun.discard(pending)
 
 
-class _Pending(ABC):
-    """What a pending file and a pending folder share: leaving the block discards."""
+class Pending(ABC):
+    """What is not finished and should not stay: leaving the block discards it.
 
-    begun: ClassVar[WeakSet[_Pending]] = WeakSet()
+    Attributes:
+        begun: all of them, so that a process that has to end at once can discard them, those too
+            that Ctrl-C kept from entering their block.
+        kept: for each output of this process that could go on later, how many frames are done.
+    """
+
+    begun: ClassVar[set[Pending]] = set()
+    kept: ClassVar[dict[Path, int]] = {}
     target: Path
     path: Path
 
@@ -59,9 +66,10 @@ class _Pending(ABC):
         trace: TracebackType | None,
     ) -> None:
         self.discard()
+        self.begun.discard(self)
 
 
-class PendingFile(_Pending):
+class PendingFile(Pending):
     """A file written under a hidden name beside its final one.
 
     Leaving the `with` block without `commit` removes it. A process that is killed leaves the
@@ -72,20 +80,28 @@ class PendingFile(_Pending):
         path: where to write; the file exists and is empty.
     """
 
-    def __init__(self, target: Path, *, overwrite: bool = False) -> None:
+    def __init__(
+        self, target: Path, *, overwrite: bool = False, folder: Path | None = None
+    ) -> None:
         """Make the empty file.
+
+        Args:
+            target: the final name.
+            overwrite: whether an existing file may be replaced.
+            folder: where to write, on the same file system; beside the final name without it.
 
         Raises:
             OutputError: the folder cannot be written to.
         """
         self.target = target
         self._overwrite = overwrite
-        self.path = _hidden(target, target.suffix)
+        self.path = _hidden(folder / target.name if folder else target, target.suffix)
+        self.begun.add(self)
         try:
             os.close(os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         except OSError as error:
+            self.begun.discard(self)
             raise failed(target, error) from error
-        self.begun.add(self)
 
     def commit(self, *, partial: bool = False) -> Path:
         """Bring the file to the disk, give it its final name, and return that.
@@ -112,7 +128,7 @@ class PendingFile(_Pending):
         self.path.unlink(missing_ok=True)
 
 
-class PendingFolder(_Pending):
+class PendingFolder(Pending):
     """Files written into a hidden folder, moved into the final one together.
 
     Attributes:
@@ -121,7 +137,12 @@ class PendingFolder(_Pending):
     """
 
     def __init__(
-        self, target: Path, *, overwrite: bool = False, replaces: re.Pattern[str] | None = None
+        self,
+        target: Path,
+        *,
+        overwrite: bool = False,
+        replaces: re.Pattern[str] | None = None,
+        folder: Path | None = None,
     ) -> None:
         """Make the empty folder.
 
@@ -129,6 +150,8 @@ class PendingFolder(_Pending):
             target: the final folder.
             overwrite: whether files in it may be replaced.
             replaces: names of files of an earlier run, which then go, so that two runs do not mix.
+            folder: where to write, on the same file system; beside the final folder without it, or
+                inside, if that exists.
 
         Raises:
             OutputError: the place cannot be written to.
@@ -137,12 +160,14 @@ class PendingFolder(_Pending):
         self._overwrite = overwrite
         self._replaces = replaces
         # Inside a folder that exists: what is above it may belong to somebody else.
-        self.path = _hidden(target / target.name if target.is_dir() else target, "")
+        place = folder or (target if target.is_dir() else target.parent)
+        self.path = _hidden(place / target.name, "")
+        self.begun.add(self)
         try:
             self.path.mkdir()
         except OSError as error:
+            self.begun.discard(self)
             raise failed(target, error) from error
-        self.begun.add(self)
 
     def commit(self, *, partial: bool = False) -> Path:
         """Move every file into the final folder and return that.
@@ -160,7 +185,9 @@ class PendingFolder(_Pending):
         for file in written:
             _refuse_existing(final / file.name, allowed=allowed)
         try:
-            final.mkdir(exist_ok=True)
+            if not final.exists():
+                self.path.rename(final)  # all of it at once
+                return final
             for old in list(final.iterdir()) if allowed and self._replaces else ():
                 if self._replaces is not None and self._replaces.fullmatch(old.name):
                     old.unlink()
@@ -174,6 +201,21 @@ class PendingFolder(_Pending):
     def discard(self) -> None:
         """Remove what was written; nothing happens after `commit`."""
         shutil.rmtree(self.path, ignore_errors=True)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Give a file another content in one step; who reads it sees the old one or the new one.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    pending = _hidden(path, path.suffix)
+    try:
+        pending.write_text(text, encoding="utf-8")
+        pending.replace(path)
+    except OSError as error:
+        pending.unlink(missing_ok=True)
+        raise failed(path, error) from error
 
 
 def _hidden(target: Path, suffix: str) -> Path:

@@ -118,18 +118,27 @@ def is_indexed(data: Path) -> bool:
 
 
 def _read_index(data: Path, split: Split, *, stills: bool) -> Iterator[Clip]:
-    with (data / INDEX).open(encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file, delimiter="\t") if row["split"] == split]
-    for row in rows:
-        path = data / split / row["name"]
-        credit = f"{row['licence']}, {row['source']}"
-        if row["kind"] != "stills":
-            yield Clip(row["name"], path, int(row["halve"]), credit)
-        elif stills:
-            for photograph in sorted(path.iterdir()):
-                for number in range(PATHS):
-                    name = f"{row['name']}-{photograph.stem}-{number}"
-                    yield Clip(name, photograph, int(row["halve"]), credit, still=True)
+    try:
+        with (data / INDEX).open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file, delimiter="\t") if row["split"] == split]
+        for row in rows:
+            index.check_inside(data, row["name"])
+            path, halve = data / split / row["name"], int(row["halve"])
+            credit = f"{row['licence']}, {row['source']}"
+            if row["kind"] != "stills":
+                yield Clip(row["name"], path, halve, credit)
+            elif stills:
+                for photograph in sorted(path.iterdir()):
+                    for number in range(PATHS):
+                        name = f"{row['name']}-{photograph.stem}-{number}"
+                        yield Clip(name, photograph, halve, credit, still=True)
+    except MediaError:
+        raise
+    except (KeyError, TypeError, ValueError, OSError, csv.Error) as error:
+        raise MediaError(
+            f"expected the columns split, name, kind, halve, licence and source in {data / INDEX}, "
+            f"with folders for stills, found something else ({error})"
+        ) from error
 
 
 def _is_procedural(data: Path) -> bool:

@@ -34,13 +34,13 @@ class Choice:
         target: serves as the truth.
         base: is to be denoised.
         others: in random order.
-        good: whether the target is a good scan.
+        good: the good scans in random order; none, if not even the target is one.
     """
 
     target: int
     base: int
     others: tuple[int, ...]
-    good: bool
+    good: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,8 +81,8 @@ def choose_scans(images: NDArray[np.float32], random: np.random.Generator) -> Ch
         for score, image in zip(scores, images, strict=True)
     ]
     target, base, *others = sorted(range(len(images)), key=lambda n: (not good[n], scores[n]))
-    order = random.permutation(others)
-    return Choice(target, base, tuple(int(number) for number in order), good[target])
+    order, chosen = random.permutation(others), random.permutation(np.flatnonzero(good))
+    return Choice(target, base, tuple(map(int, order)), tuple(map(int, chosen)))
 
 
 def draw_patch(

@@ -11,9 +11,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import av
-import torch
 from av.video.reformatter import VideoReformatter
 
+from upreel.core.heap import keep_freed_memory
 from upreel.errors import UpreelError
 from upreel.evaluation.bench import LANCZOS, PEER, Case, Timing
 from upreel.inference.pipeline import Options, upscale
@@ -21,7 +21,7 @@ from upreel.inference.precision import choose_device, choose_precision
 from upreel.inference.stages import Stage, Stages
 from upreel.models.compact import Compact
 from upreel.models.upscaler import Upscaler
-from upreel.models.weights import load
+from upreel.models.weights import load, prepare
 from upreel.video.encoding import Encoding
 
 ENCODING = Encoding(codec="libx264", crf=18, preset="veryfast")
@@ -68,9 +68,9 @@ def _upscaler(model: str) -> Upscaler:
     dtype = choose_precision("auto", device)
     if model != PEER:
         return load(model, SCALE, device=device, dtype=dtype)
-    network = Compact(SCALE, color="luma").to(device=device, dtype=dtype)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network.eval().requires_grad_(False)
+    network = Compact(SCALE, color="luma")
+    prepare(network, device=device, dtype=dtype)
+    return network
 
 
 def _scale_with_swscale(case: Case, source: Path, target: Path) -> _Measured:
@@ -98,6 +98,7 @@ def _scale_with_swscale(case: Case, source: Path, target: Path) -> _Measured:
 
 def main() -> None:
     """Measure what the request in the first argument asks for, and write it as JSON."""
+    keep_freed_memory()
     request = json.loads(sys.argv[1])
     case = Case(**(request["case"] | {"size": tuple(request["case"]["size"])}))
     try:

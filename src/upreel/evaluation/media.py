@@ -11,6 +11,7 @@ import av
 from av.video.reformatter import VideoReformatter
 
 from upreel.errors import MediaError
+from upreel.video.probe import open_media
 
 
 def make_clip(source: Path, target: Path, size: tuple[int, int], *, frames: int) -> None:
@@ -43,7 +44,7 @@ def _repeated(source: Path) -> Iterator[av.VideoFrame]:
     while True:
         found = False
         try:
-            with av.open(source) as container:
+            with open_media(source) as container:
                 video = container.streams.video
                 for frame in container.decode(video[0]) if video else ():
                     found = True

@@ -156,6 +156,7 @@ _LISTED = (
     Protocol("udm10-bd-basicvsr-y", "BD-BasicVSR", data="UDM10"),
     Protocol("spmcs-bi-y", "BI", data="SPMCS"),
     Protocol("stvsr-vid4", "BI", rate=2, metrics=_FIDELITY, data="Vid4"),
+    Protocol("stvsr-vid4-bd", "BD-BasicVSR", rate=2, metrics=_FIDELITY, data="Vid4"),
     Protocol("stvsr-vimeo", "BI", rate=2, metrics=_FIDELITY, data="Vimeo-90K-T"),
     Protocol(
         "rbpn-script", "PIL", colors="rgb", levels="unrounded", crop=(5, 5, 4, 4),

@@ -284,7 +284,7 @@ class Report:
         gains = self.baselines
         headers = [UNITS.get(metric, metric) for metric in metrics]
         for header in (*headers, *(f"over {over}" for over in gains), "ms"):
-            table.add_column(header, justify="right")
+            table.add_column(header, justify="right", overflow="fold")
         for row in self.rows:
             table.add_row(
                 row.name,
@@ -329,7 +329,7 @@ class Report:
     def _clips(self) -> Table:
         table = Table(f"PSNR, {self.title}", box=box.SIMPLE)
         for row in self.rows:
-            table.add_column(row.name, justify="right")
+            table.add_column(row.name, justify="right", overflow="fold")
         for scores in zip(*(row.clips for row in self.rows), strict=True):
             table.add_row(scores[0].clip, *(f"{score.mean('psnr'):.2f}" for score in scores))
         return table

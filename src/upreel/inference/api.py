@@ -6,13 +6,16 @@ from collections.abc import Callable, Generator
 from fractions import Fraction
 from pathlib import Path
 
+from upreel.core.instants import FrameRate
 from upreel.inference import pipeline
-from upreel.inference.pipeline import DEFAULT_MODEL, Options, Progress, Result
+from upreel.inference.pipeline import DEFAULT_MODEL, Flow, Options, Progress, Result
+from upreel.inference.plan import MOST_FRAMES
 from upreel.inference.precision import Precision
-from upreel.ops.flow import FlowProvider
+from upreel.inference.retiming import DEFAULT_INTERPOLATOR
 from upreel.video.deinterlace import Deinterlace
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
+from upreel.video.trust import TRUST, Trust
 
 
 def upscale(
@@ -28,13 +31,20 @@ def upscale(
     end: Fraction | None = None,
     device: str = "auto",
     precision: Precision = "auto",
-    flow: FlowProvider | None = None,
+    flow: Flow | None = None,
+    flow_weights: Path | None = None,
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     audio: bool = True,
     overwrite: bool = False,
     keep_going: bool = False,
     preview: Path | None = None,
+    resume: bool = True,
+    segment: int = MOST_FRAMES,
+    trust: Trust = TRUST,
+    fps: FrameRate | None = None,
+    slowmo: int | None = None,
+    interpolator: str = DEFAULT_INTERPOLATOR,
     progress: Callable[[Progress], None] = lambda progress: None,
 ) -> Result:
     """Enlarge a video, image, or folder of images, and carry over all that belongs to it.
@@ -56,12 +66,19 @@ def upscale(
         device=device,
         precision=precision,
         flow=flow,
+        flow_weights=flow_weights,
         tile=tile,
         deinterlace=deinterlace,
         audio=audio,
         overwrite=overwrite,
         keep_going=keep_going,
         preview=preview,
+        resume=resume,
+        segment=segment,
+        trust=trust,
+        fps=fps,
+        slowmo=slowmo,
+        interpolator=interpolator,
     )
     return pipeline.upscale(source, target, options, progress=progress)
 
@@ -77,10 +94,15 @@ def stream(
     end: Fraction | None = None,
     device: str = "auto",
     precision: Precision = "auto",
-    flow: FlowProvider | None = None,
+    flow: Flow | None = None,
+    flow_weights: Path | None = None,
     tile: int | None = None,
     deinterlace: Deinterlace = "auto",
     keep_going: bool = False,
+    trust: Trust = TRUST,
+    fps: FrameRate | None = None,
+    slowmo: int | None = None,
+    interpolator: str = DEFAULT_INTERPOLATOR,
 ) -> Generator[Frame, None, None]:
     """Enlarge a video and hand out its frames, in order, in the pixel layout of the source.
 
@@ -99,8 +121,13 @@ def stream(
         device=device,
         precision=precision,
         flow=flow,
+        flow_weights=flow_weights,
         tile=tile,
         deinterlace=deinterlace,
         keep_going=keep_going,
+        trust=trust,
+        fps=fps,
+        slowmo=slowmo,
+        interpolator=interpolator,
     )
     return pipeline.stream(source, options)

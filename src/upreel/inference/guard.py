@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor
 
-from upreel.errors import NumericError
+from upreel.errors import NumericError, is_out_of_memory
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Spec, State, Upscaler, Window
 
@@ -36,7 +37,8 @@ class Guarded:
                 are not finite.
         """
         self._inner = inner
-        self._in_fp32 = in_fp32
+        self._in_fp32 = None if in_fp32 is None else cache(in_fp32)
+        self._broken = False
         self._tile = tile
 
     @property
@@ -51,27 +53,38 @@ class Guarded:
             NumericError: the values are not finite in fp32 either.
             MemoryError: memory does not suffice for the smallest tiles.
         """
-        high, after = self._step_in_memory(window, state)
-        if _finite(high):
-            return high, after
+        # Each scene begins in half precision, whatever was before: a run that goes on from there
+        # gives the same frames.
+        self._broken = self._broken and bool(state)
+        if self._in_fp32 is None or not self._broken:
+            high, after = self._step_in_memory(self._inner, window, state)
+            if _finite(high):
+                return high, after
         if self._in_fp32 is None:
             raise NumericError("the network returned values that are not finite; try other weights")
-        log.warning(
-            "half precision gave values that are not finite: computing in fp32 from here on"
-        )
-        self._inner, self._in_fp32 = self._in_fp32(), None
+        if not self._broken:
+            log.warning(
+                "half precision gave values that are not finite: computing in fp32 to the end of "
+                "the scene"
+            )
+            self._broken = True
         clean = {name: value.float() for name, value in state.items()}
         if not all(_finite(value) for value in clean.values()):
             clean = {}
-        return self.step(window, clean)
+        high, after = self._step_in_memory(self._in_fp32(), window, clean)
+        if not _finite(high):
+            raise NumericError("the network returned values that are not finite; try other weights")
+        return high, after
 
-    def _step_in_memory(self, window: Window, state: State) -> tuple[Tensor, State]:
+    def _step_in_memory(
+        self, inner: Upscaler, window: Window, state: State
+    ) -> tuple[Tensor, State]:
         while True:
-            upscaler = Tiled(self._inner, self._tile) if self._tile else self._inner
+            upscaler = Tiled(inner, self._tile) if self._tile else inner
             try:
                 return upscaler.step(window, state)
             except (MemoryError, RuntimeError) as error:
-                if not _is_out_of_memory(error):
+                if not is_out_of_memory(error):
                     raise
                 smaller = (self._tile or max(window.clip.shape[-2:])) // 2
                 if smaller < SMALLEST_TILE:
@@ -88,10 +101,3 @@ class Guarded:
 def _finite(values: Tensor) -> bool:
     """Whether all values are finite; a sum is not if one of them is not."""
     return bool(torch.isfinite(values.sum(dtype=torch.float32)))
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError):
-        return True
-    text = str(error)
-    return "can't allocate memory" in text or "out of memory" in text

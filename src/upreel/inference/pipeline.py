@@ -1,134 +1,48 @@
-"""A file in, a larger file out: decoder, network and encoder, each in its own thread."""
+"""A file in, a larger file out, in one run or in several."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field, replace
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
-
-import torch
 
 from upreel.core.background import prefetch
 from upreel.errors import DamagedError, MediaError, UsageError
-from upreel.inference.cores import encoder_threads, one_core_spared
-from upreel.inference.geometry import Geometry, plan_size
-from upreel.inference.guard import Guarded
-from upreel.inference.loop import enlarge
-from upreel.inference.planes import PlaneConverter
-from upreel.inference.precision import Precision, choose_device, choose_precision
-from upreel.inference.preview import Preview
-from upreel.inference.stages import Stage, Stages
-from upreel.models.upscaler import Upscaler, WithFlow
-from upreel.models.weights import load, scales_of
-from upreel.ops.flow import FlowProvider
+from upreel.inference.cores import network_threads
+from upreel.inference.interpolation import Tally
+from upreel.inference.job import (
+    Job,
+    enlarged,
+    files_of_weights,
+    find_geometry,
+    only_in_time,
+    plan_job,
+)
+from upreel.inference.join import SegmentedWriter, can_be_joined, open_target
+from upreel.inference.ledger import describe_job
+from upreel.inference.options import DEFAULT_MODEL, HARMLESS, Flow, Options, Progress, Result
+from upreel.inference.pins import Pins, choose_pins
+from upreel.inference.plan import Plan, cut_into_segments
+from upreel.inference.preview import Preview, check_picture
+from upreel.inference.sources import Sources
+from upreel.inference.stages import Stages
+from upreel.inference.work import Work, is_result, remove_work
+from upreel.models.same import Same
+from upreel.models.upscaler import Upscaler
 from upreel.video.coding import Coding
-from upreel.video.deinterlace import Deinterlace
-from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
 from upreel.video.geometry import shown_size
-from upreel.video.output_colors import output_colors
+from upreel.video.image_writer import ImageWriter
 from upreel.video.reader import Reader
 from upreel.video.scenes import mark_cuts
-from upreel.video.target import check_place
-from upreel.video.writer import check_target, open_writer
+from upreel.video.writer import Writer, check_target
+
+__all__ = ["DEFAULT_MODEL", "Flow", "Options", "Progress", "Result", "stream", "upscale"]
 
 log = logging.getLogger(__name__)
-
-DEFAULT_MODEL = "swift:real"
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a user may wish; the defaults are right for someone who wishes nothing.
-
-    Attributes:
-        scale: how many times larger; 4 where neither this nor a size is given.
-        size: (width, height) of the result, as players show it.
-        height: of the result, as players show it; the width follows.
-        model: a shipped name, or a file of weights.
-        encoding: how the result is encoded.
-        start: seconds from the beginning of the file where the result begins.
-        end: seconds from the beginning of the file before which the result ends.
-        device: a device of torch, or `auto`.
-        precision: what the network computes in.
-        flow: what finds the optical flow of a network that uses it; its own choice without it.
-        tile: side of the tiles that a frame is cut into, in input pixels; without it, whole frames,
-            or tiles for networks that need them.
-        deinterlace: `auto` deinterlaces what the file says is interlaced.
-        audio: whether sound is carried over.
-        overwrite: whether an existing result is replaced.
-        keep_going: whether the result of a damaged input gets the final name.
-        preview: where to draw a picture of one frame before and after.
-    """
-
-    scale: int | None = None
-    size: tuple[int, int] | None = None
-    height: int | None = None
-    model: str = DEFAULT_MODEL
-    encoding: Encoding = field(default_factory=Encoding)
-    start: Fraction | None = None
-    end: Fraction | None = None
-    device: str = "auto"
-    precision: Precision = "auto"
-    flow: FlowProvider | None = None
-    tile: int | None = None
-    deinterlace: Deinterlace = "auto"
-    audio: bool = True
-    overwrite: bool = False
-    keep_going: bool = False
-    preview: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far the work is.
-
-    Attributes:
-        frames: written so far.
-        total: expected; `None` where the file does not say.
-        seconds: since the first frame was asked for.
-    """
-
-    frames: int
-    total: int | None
-    seconds: float
-
-    @property
-    def fps(self) -> float:
-        """Frames per second so far."""
-        return self.frames / self.seconds if self.seconds else 0.0
-
-    @property
-    def remaining(self) -> float | None:
-        """Seconds that are left at this speed."""
-        if self.total is None or not self.frames:
-            return None
-        return max(0, self.total - self.frames) * self.seconds / self.frames
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What came of it.
-
-    Attributes:
-        path: the file or folder that was written.
-        size: (width, height) of its frames, as players show them.
-        frames: how many.
-        seconds: from the first frame to the finished file.
-        stages: seconds that each stage was busy.
-        preview: the picture of before and after, if one was asked for.
-    """
-
-    path: Path
-    size: tuple[int, int]
-    frames: int
-    seconds: float
-    stages: dict[Stage, float]
-    preview: Path | None = None
 
 
 def upscale(
@@ -157,58 +71,118 @@ def upscale(
     """
     options = options or Options()
     target = Path(target)
-    check_target(target, source, overwrite=options.overwrite, encoding=options.encoding)
-    if options.preview:
-        if options.preview.suffix.lower() != ".png":
-            raise UsageError(
-                f"expected a name that ends in .png for the preview, found {options.preview}"
+    finished = is_result(target)  # a run was killed after its last step but one
+    _check(source, target, options, overwrite=options.overwrite or finished)
+    if not options.resume:
+        remove_work(target)
+    with ExitStack() as stack:
+        reader = stack.enter_context(_open(source, options))
+        sources = Sources(source, strict=not options.keep_going, trust=options.trust)
+        resumable = upscaler is None and options.resume and sources.known
+        upscaler = _given(upscaler, options)
+        geometry = find_geometry(reader, options, upscaler)
+        work = None
+        if resumable and can_be_joined(target, reader, options.encoding):
+            work = stack.enter_context(Work(target))
+            weights = files_of_weights(options, upscaler, geometry.scale)
+            description = describe_job(
+                sources.identity, target, options, weights, leave_out=HARMLESS
             )
-        check_place(options.preview, "image", Path(source), overwrite=options.overwrite)
-        if options.preview.resolve() == target.resolve():
-            raise UsageError(f"{target} is the output already; choose another name for the picture")
-    stages = Stages()
-    with _open(source, options) as reader:
-        job = _plan(reader, options, upscaler)
-        with open_writer(
+            same = work.begin(description, lambda: _choose_pins(options))
+            if finished and not same:
+                _check(source, target, options, overwrite=options.overwrite)
+            stack.enter_context(network_threads(work.ledger.pins.threads))
+        pins = work.ledger.pins if work else _choose_pins(options)
+        job = plan_job(reader, geometry, options, upscaler, pins)
+        writer = open_target(
             target,
             source=reader,
-            size=job.geometry.size,
-            encoding=job.share(options.encoding),
+            size=geometry.size,
+            encoding=replace(options.encoding, threads=pins.encoder_threads),
             audio=options.audio,
-            overwrite=options.overwrite,
-        ) as writer:
-            coding = Coding.of(writer.layout, writer.colors)
-            preview = None
-            if options.preview:
-                preview = Preview(job.source_coding(reader), coding, frames=reader.frames)
-            began = time.perf_counter()
-            count = 0
-            write = stages.timed("encode", writer.write)
-            results = _enlarged(reader, job, coding, writer.size, stages)
-            with closing(prefetch(results, depth=2)) as pairs:
-                for before, after in pairs:
-                    write(after)
-                    count += 1
-                    if preview:
-                        preview.offer(before, after)
-                    progress(Progress(count, reader.frames, time.perf_counter() - began))
-            if not count:
-                raise _nothing(reader, options)
-            partial = reader.damage is not None and not options.keep_going
-            path = writer.finish(partial=partial)
-            if reader.damage and not partial:
-                log.warning("%s; the result has the frames that could be decoded", reader.damage)
-        picture = None
-        if preview and options.preview:
-            picture = preview.draw(options.preview, reader.video, overwrite=options.overwrite)
+            overwrite=options.overwrite or finished,
+            pace=job.retiming.pace(reader) if job.retiming else None,
+            work=work,
+            check=sources.check,
+        )
+        stack.enter_context(writer)
+        frames: Iterable[Frame] = mark_cuts(reader)
+        if isinstance(writer, SegmentedWriter):
+            plan = Plan.of(*job.specs, most=options.segment)
+            frames = cut_into_segments(reader, plan, writer.start, writer.expect)
+        return _run(reader, frames, job, writer, sources, options, progress)
+
+
+def _given(upscaler: Upscaler | None, options: Options) -> Upscaler | None:
+    """The upscaler that needs no weights, if it is one."""
+    return Same() if upscaler is None and only_in_time(options) else upscaler
+
+
+def _check(source: str | Path, target: Path, options: Options, *, overwrite: bool) -> None:
+    check_target(target, source, overwrite=overwrite, encoding=options.encoding)
+    if options.preview:
+        check_picture(options.preview, source, target, overwrite=options.overwrite)
+
+
+def _run(
+    reader: Reader,
+    frames: Iterable[Frame],
+    job: Job,
+    writer: Writer | ImageWriter | SegmentedWriter,
+    sources: Sources,
+    options: Options,
+    progress: Callable[[Progress], None],
+) -> Result:
+    """Enlarge frames into a writer, after what an earlier run has written, and finish it."""
+    stages, tally = Stages(), Tally()
+    coding = Coding.of(writer.layout, writer.colors)
+    ledger = writer.ledger if isinstance(writer, SegmentedWriter) else None
+    count = done = ledger.frames if ledger else 0
+    total = job.retiming.total(reader) if job.retiming else reader.frames
+    preview = None
+    if options.preview:
+        left = None if total is None else total - done
+        preview = Preview(job.source_coding(reader), coding, frames=left)
+    began = time.perf_counter()
+    write = stages.timed("encode", writer.write)
+    origin = ledger.origin if ledger else None
+    results = enlarged(reader, frames, job, coding, writer.size, stages, tally, origin=origin)
+    with closing(prefetch(results, depth=2)) as pairs:
+        for before, after in pairs:
+            write(after)
+            count += 1
+            if preview:
+                preview.offer(before, after)
+            progress(Progress(count, total, time.perf_counter() - began, done))
+    if not count:
+        raise _nothing(reader, options)
+    damage = reader.damage or (ledger and ledger.damage)
+    partial = damage is not None and not options.keep_going
+    sources.check()
+    path = writer.finish(partial=partial)
+    if damage and not partial:
+        log.warning("%s; the result has the frames that could be decoded", damage)
+    picture = None
+    if preview and options.preview:
+        picture = preview.draw(options.preview, reader.video, overwrite=options.overwrite)
     if partial:
         raise DamagedError(
-            f"{reader.damage}; the {count} frames that could be decoded are in {path} "
+            f"{damage}; the {count} frames that could be "
+            f"{'made' if job.retiming else 'decoded'} are in {path} "
             "(--keep-going gives them the final name)"
         )
     seconds = time.perf_counter() - began
     size = shown_size(writer.size, reader.video.rotation)
-    return Result(path, size, count, seconds, stages.seconds, picture)
+    return Result(
+        path,
+        size,
+        count,
+        seconds,
+        stages.seconds,
+        picture,
+        tally if job.retiming else None,
+        done,
+    )
 
 
 def stream(
@@ -223,37 +197,25 @@ def stream(
     """
     options = options or Options()
     with _open(source, options) as reader:
-        job = _plan(reader, options, upscaler)
+        upscaler = _given(upscaler, options)
+        geometry = find_geometry(reader, options, upscaler)
+        job = plan_job(reader, geometry, options, upscaler, _choose_pins(options))
         coding, size = job.source_coding(reader), job.geometry.size
-        results = _enlarged(reader, job, coding, size, Stages())
+        frames = mark_cuts(reader)
+        results = enlarged(reader, frames, job, coding, size, Stages(), Tally())
+        slower = job.retiming.slower if job.retiming else 1
         with closing(prefetch(results, depth=2)) as pairs:
             for _, frame in pairs:
-                yield frame
+                yield replace(frame, time_base=frame.time_base * slower)
         if reader.damage and not options.keep_going:
             raise DamagedError(reader.damage)
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    """What is to be done with a source."""
-
-    geometry: Geometry
-    upscaler: Upscaler
-    device: torch.device
-
-    def share(self, encoding: Encoding) -> Encoding:
-        """The encoding with as many threads as the network leaves it, unless it says how many."""
-        if encoding.threads or self.device.type != "cpu":
-            return encoding
-        return replace(encoding, threads=encoder_threads())
-
-    def source_coding(self, reader: Reader) -> Coding:
-        video = reader.video  # what its tags leave open is guessed as the writer guesses it
-        return Coding.of(video.layout, output_colors(video, video.layout))
-
-
 def _open(source: str | Path, options: Options) -> Reader:
-    return Reader(source, start=options.start, end=options.end, deinterlace=options.deinterlace)
+    return Reader(
+        source, start=options.start, end=options.end, deinterlace=options.deinterlace,
+        trust=options.trust,
+    )  # fmt: skip
 
 
 def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
@@ -266,73 +228,5 @@ def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
     return MediaError(reader.damage or f"no frame of {reader.path} could be decoded")
 
 
-def _plan(reader: Reader, options: Options, upscaler: Upscaler | None) -> _Job:
-    scales = (upscaler.spec.scale,) if upscaler else scales_of(options.model)
-    turned = reader.video.rotation % 180 == 90
-    stored = (reader.video.width, reader.video.height)
-    geometry = plan_size(
-        stored[::-1] if turned else stored,
-        scales,
-        scale=options.scale,
-        size=options.size,
-        height=options.height,
-    )
-    if turned:
-        geometry = replace(geometry, size=geometry.size[::-1])
-    device = choose_device(options.device)
-    dtype = choose_precision(options.precision, device)
-
-    def make(dtype: torch.dtype) -> Upscaler:
-        return load(options.model, geometry.scale, device=device, dtype=dtype)
-
-    in_fp32 = None
-    if upscaler is None:
-        upscaler = make(dtype)
-        if dtype != torch.float32:
-            in_fp32 = lambda: make(torch.float32)  # noqa: E731
-    upscaler = Guarded(upscaler, tile=options.tile or upscaler.spec.tile, in_fp32=in_fp32)
-    if options.flow:
-        if not upscaler.spec.inputs:
-            raise UsageError(
-                f"expected a network that uses optical flow for --flow, found {options.model}; "
-                "leave --flow out"
-            )
-        upscaler = WithFlow(upscaler, options.flow)
-    return _Job(geometry, upscaler, device)
-
-
-def _enlarged(
-    reader: Reader, job: _Job, coding: Coding, size: tuple[int, int], stages: Stages
-) -> Iterator[tuple[Frame, Frame]]:
-    """Pairs of a frame of the source and the frame of the target that comes of it."""
-    converter = PlaneConverter(
-        job.source_coding(reader),
-        coding,
-        color=job.upscaler.spec.color,
-        source_size=(reader.video.width, reader.video.height),
-        size=job.geometry.size,
-        target_size=size,
-    )
-    low, high = stages.timed("to tensor", converter.low), converter.high
-    with ExitStack() as stack:  # closed from the last to the first: a thread before what it reads
-        stack.enter_context(one_core_spared())
-        frames = stack.enter_context(
-            closing(prefetch(stages.iterate("decode", mark_cuts(reader)), depth=4))
-        )
-        pairs = stack.enter_context(
-            closing(
-                enlarge(
-                    job.upscaler,
-                    ((frame, low(frame)) for frame in frames),
-                    begins_scene=lambda frame: frame.cut,
-                    device=job.device,
-                    ahead=2,
-                    stages=stages,
-                )
-            )
-        )
-        for frame, enlarged in pairs:
-            began = time.perf_counter()
-            pair = frame, high(frame, enlarged)
-            stages.add("to frame", time.perf_counter() - began)
-            yield pair
+def _choose_pins(options: Options) -> Pins:
+    return choose_pins(options.device, options.precision, threads=options.encoding.threads)

@@ -87,7 +87,7 @@ class PlaneConverter:
             sizes[1:3] = [self._target.plane_size(self._target_size)] * 2
         return frame.with_planes(
             tuple(
-                _to_codes(colour[:rows, :columns], self._target.layout.bits)
+                to_codes(colour[:rows, :columns], self._target.layout.bits)
                 for colour, (rows, columns) in zip(colours, sizes, strict=True)
             ),
             self._target.layout,
@@ -156,7 +156,8 @@ class PlaneConverter:
         ]
 
 
-def _to_codes(values: Tensor, bits: int) -> Plane:
+def to_codes(values: Tensor, bits: int) -> Plane:
+    """Code values of a plane in units of the largest one, rounded and clipped."""
     top = 2**bits - 1
     codes = (values * top).round_().clamp_(0, top)
     plane: Plane = codes.to(torch.uint8 if bits <= 8 else torch.uint16).contiguous().numpy()

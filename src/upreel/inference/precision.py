@@ -47,6 +47,11 @@ def choose_precision(precision: Precision, device: torch.device) -> torch.dtype:
     return fastest(device)
 
 
+def name_of(dtype: torch.dtype) -> Precision:
+    """The name of a type, as a user says it."""
+    return next(name for name, known in _TYPES.items() if known == dtype)
+
+
 @cache
 def fastest(device: torch.device) -> torch.dtype:
     """Time a convolution in bf16 and in fp32, and name the faster type."""

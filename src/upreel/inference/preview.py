@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 
 from upreel.core.files import PendingFile, failed
-from upreel.errors import OutputError
+from upreel.errors import OutputError, UsageError
 from upreel.inference.planes import PlaneConverter
 from upreel.ops.resize import resize
 from upreel.video.coding import Coding, require_matrix
 from upreel.video.frame import Frame, PixelLayout
 from upreel.video.geometry import sample_aspect_ratio, turned
 from upreel.video.probe import VideoInfo
+from upreel.video.target import check_place
 
 CROP = (480, 400)
 """Width and height of the part that is shown, in pixels of the result."""
@@ -27,6 +28,20 @@ ZOOM = 2
 
 LABEL_HEIGHT = 36
 """Rows at the top that are darkened for the label."""
+
+
+def check_picture(path: Path, source: str | Path, target: Path, *, overwrite: bool) -> None:
+    """Find out before any work whether the picture can be written.
+
+    Raises:
+        UsageError: its name is not one of a PNG, or is taken.
+        OutputError: its folder does not exist or cannot be written to.
+    """
+    if path.suffix.lower() != ".png":
+        raise UsageError(f"expected a name that ends in .png for the preview, found {path}")
+    check_place(path, "image", Path(source), overwrite=overwrite)
+    if path.resolve() == target.resolve():
+        raise UsageError(f"{target} is the output already; choose another name for the picture")
 
 
 class Preview:

@@ -15,6 +15,7 @@ from upreel.errors import MediaError, UsageError
 from upreel.inference.denoising import BURST, denoise_movie, load_denoiser
 from upreel.inference.pipeline import Progress
 from upreel.scans.bursts import average, join
+from upreel.scans.claims import MAX_PIXELS
 from upreel.scans.corrections import CORRECTIONS, correct
 from upreel.scans.preview import check_preview, write_preview
 from upreel.scans.readers import read_scan
@@ -49,6 +50,7 @@ def denoise_scan(
     method: str = USUAL,
     burst: int = BURST,
     channel: str | None = None,
+    max_pixels: int = MAX_PIXELS,
     preview: Path | None = None,
     overwrite: bool = False,
     progress: Report | None = None,
@@ -61,6 +63,7 @@ def denoise_scan(
         method: names with `+` between them: see `apply_method`.
         burst: how many frames are looked at for each, itself among them.
         channel: its name in the source; the height where it is not given.
+        max_pixels: of all frames of a file together; what claims more is refused.
         preview: a picture or a video of both, side by side.
         overwrite: whether existing files may be replaced.
         progress: is told after every frame.
@@ -76,7 +79,7 @@ def denoise_scan(
         check_preview(preview)
         check_place(preview, source, overwrite=overwrite)
     _parts(method)
-    scan = read_scan(source, channel)
+    scan = read_scan(source, channel, max_pixels=max_pixels)
     log.info("%s: %s", source, summary(scan))
     heights = apply_method(scan.heights, method, burst=burst, progress=progress)
     done = f"upreel {version('upreel')}, {method}, burst of {min(burst, len(heights))}"

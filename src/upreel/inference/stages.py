@@ -10,7 +10,7 @@ from typing import Literal, TypeVar
 T = TypeVar("T")
 A = TypeVar("A")
 
-Stage = Literal["decode", "to tensor", "inputs", "network", "to frame", "encode"]
+Stage = Literal["decode", "interpolate", "to tensor", "inputs", "network", "to frame", "encode"]
 
 
 class Stages:

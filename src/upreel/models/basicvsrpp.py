@@ -42,6 +42,7 @@ _WAYS: tuple[Literal["backward_1", "forward_1", "backward_2", "forward_2"], ...]
     "backward_1", "forward_1", "backward_2", "forward_2",
 )  # fmt: skip
 _GROUPS = 16
+_TILE = 224  # 320 with what tiles overlap by: 3.2 GB for a window in float32
 _REACH = 10.0
 """How far from where the flow points the deformable convolution can look, in pixels."""
 
@@ -146,6 +147,8 @@ class BasicVSRPlusPlus(Tail):
             step=self.chunk,
             state={way: StateSpec(2 * self.features) for way in _WAYS if "forward" in way},
             exact=False,
+            windowed=60.0,
+            tile=_TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:

@@ -10,14 +10,15 @@ What differs: frames of any size; they are mirrored to a multiple of four.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 from typing import Literal
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upreel.models.basicvsr import SLOPE, ResidualBlock, Tail, check_scale
-from upreel.models.upscaler import Spec, State, Window
+from upreel.models.basicvsr import SLOPE, TILE, ResidualBlock, Tail, check_scale
+from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.deform import deform_conv2d
 
 Variant = Literal["paper", "large", "tiny"]
@@ -32,6 +33,8 @@ VARIANTS: dict[Variant, tuple[int, int, int]] = {
 MULTIPLE = 4
 _GROUPS = 8
 _LEVELS = ("l3", "l2", "l1")
+_SIZES = ("large", "half", "quarter")
+"""Features of a frame, each half as large as those before."""
 
 
 def _conv(planes: int, channels: int, size: int = 3, *, stride: int = 1) -> nn.Conv2d:
@@ -160,15 +163,22 @@ class FusedFeatures(nn.Module):
 
     def fuse(self, clip: Tensor) -> Tensor:
         """`(B, T, 3, H, W)`, sides multiples of four, to `(B, C, H, W)` for the middle frame."""
-        frames = clip.shape[1]
-        large = clip.flatten(0, 1).to(self.conv_first.weight.dtype)
+        sizes = self.extract(clip.flatten(0, 1))
+        return self.align([x.view(*clip.shape[:2], *x.shape[1:]).unbind(1) for x in sizes])
+
+    def extract(self, frames: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Features of frames `(B, 3, H, W)`, each for itself, at their size, a half, a quarter."""
+        large = frames.to(self.conv_first.weight.dtype)
         large = self.feature_extraction(_bend(self.conv_first(large)))
         half = _bend(self.conv_l2_2(_bend(self.conv_l2_1(large))))
-        quarter = _bend(self.conv_l3_2(_bend(self.conv_l3_1(half))))
-        sizes = [x.unflatten(0, (-1, frames)) for x in (large, half, quarter)]
-        middle = [x[:, frames // 2] for x in sizes]
+        return large, half, _bend(self.conv_l3_2(_bend(self.conv_l3_1(half))))
+
+    def align(self, sizes: Sequence[Sequence[Tensor]]) -> Tensor:
+        """Features of the middle frame, `(B, C, H, W)`, of those of all frames in three sizes."""
+        frames = len(sizes[0])
+        middle = [x[frames // 2] for x in sizes]
         aligned = torch.stack(
-            [self.pcd_align([x[:, frame] for x in sizes], middle) for frame in range(frames)], 1
+            [self.pcd_align([x[frame] for x in sizes], middle) for frame in range(frames)], 1
         )
         fused: Tensor = self.fusion(
             aligned if isinstance(self.fusion, Attention) else aligned.flatten(1, 2)
@@ -203,6 +213,7 @@ class EDVR(FusedFeatures, Tail):
             raise ValueError(f"expected an odd number of frames, found {frames}")
         channels, before, after = VARIANTS[variant]
         super().__init__(channels, frames, before, attention=attention)
+        self.channels = channels
         self.side = frames // 2
         self.reconstruction = nn.Sequential(*(ResidualBlock(channels) for _ in range(after)))
         self.build_tail(channels, 64)
@@ -223,22 +234,51 @@ class EDVR(FusedFeatures, Tail):
 
     @property
     def spec(self) -> Spec:
-        """Neighbours on both sides."""
+        """Neighbours on both sides; features of the frames that the next window has too."""
+        channels = 2 * self.side * self.channels
         return Spec(
             scale=4,
             color="rgb",
             past=self.side,
             future=self.side,
+            state={
+                name: StateSpec(channels, Fraction(1, 2**level), cache=True)
+                for level, name in enumerate(_SIZES)
+            },
             multiple=MULTIPLE,
             exact=False,
+            tile=TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:
         """Enlarge one frame: see `Upscaler.step`. Missing neighbours are mirrored in time."""
+        height, width = window.clip.shape[-2:]
+        clip, last = fill(window.clip), window.clip.shape[1] - 1
+        seen = self._see(clip, window, state)
         places = range(window.past - self.side, window.past + self.side + 1)
-        last = window.clip.shape[1] - 1
-        there = [_mirrored(place, last) for place in places]
-        return self(window.clip[:, there]), state
+        there = [seen[_mirrored(place, last) - window.past] for place in places]
+        features = self.reconstruction(self.align(list(zip(*there, strict=True))))
+        high = self.enlarge(features, clip[:, window.past])[..., : 4 * height, : 4 * width]
+        missing = [torch.zeros_like(x) for x in seen[0]]
+        kept = [seen.get(offset, missing) for offset in range(1 - self.side, self.side + 1)]
+        sizes = zip(_SIZES, zip(*kept, strict=True), strict=True)
+        return high[:, None], {name: torch.cat(parts, 1) for name, parts in sizes}
+
+    def _see(self, clip: Tensor, window: Window, state: State) -> dict[int, Sequence[Tensor]]:
+        """Features of each frame of a window, by offset from the one to enlarge.
+
+        The state has those of the frames that the step before saw.
+        """
+        known = list[tuple[Tensor, ...]]()
+        if state:
+            parts = (torch.split(state[name], self.channels, 1) for name in _SIZES)
+            known = list(zip(*parts, strict=True))
+        return {
+            offset: known[offset + self.side]
+            if offset + self.side < len(known)
+            else self.extract(clip[:, place])
+            for place, offset in enumerate(range(-window.past, window.future + 1))
+        }
 
     def forward(self, clip: Tensor) -> Tensor:
         """Enlarge all frames of a clip that have all their neighbours.

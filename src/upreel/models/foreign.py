@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
@@ -24,6 +25,7 @@ Arguments = dict[str, int | str | bool]
 
 _NETWORKS = (
     "rbpn", "dbpn", "srresnet", "ristn", "dflow", "basicvsrpp", "iconvsr", "basicvsr", "edvr",
+    "msitf",
 )  # fmt: skip
 _RENAMED_IN = {
     "ristn": "ristn", "dflow": "dflow", "basicvsrpp": "basicvsr", "iconvsr": "basicvsr",
@@ -32,6 +34,7 @@ _RENAMED_IN = {
 """The module whose `rename` gives a network's tensors their names here; others keep theirs."""
 _WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
 _WRAPPED = "module."
+_INCOMPLETE = (LookupError, ValueError, TypeError, ArithmeticError, RuntimeError, StopIteration)
 
 
 def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
@@ -45,6 +48,33 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         WeightsError: the file is missing or damaged, holds a whole program's objects, or weights
             of a network that is not known.
     """
+    tensors = read_tensors(path)
+    for name in _NETWORKS:
+        arguments_of: Callable[[Mapping[str, Tensor]], Arguments | None]
+        arguments_of = getattr(upscaler_class(name), "arguments_of")  # noqa: B009 - not in Upscaler
+        try:
+            renamed = _rename(name, tensors)
+            arguments = arguments_of(renamed)
+        except WeightsError:
+            raise
+        except _INCOMPLETE as error:
+            raise WeightsError(
+                f"expected all weights of {name} in {path}, found only some, or of other shapes"
+            ) from error
+        if arguments is not None:
+            return name, {"scale": 4, **arguments}, renamed  # most have no other
+    raise WeightsError(
+        f"expected weights of one of {', '.join(_NETWORKS)} in {path}, found {len(tensors)} "
+        f"tensors such as {next(iter(tensors), 'none')!r}"
+    )
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a file by their names there, without what stands around them.
+
+    Raises:
+        WeightsError: the file is missing or damaged, or holds a whole program's objects.
+    """
     whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
     tensors = _read_whole(path) if whole else _unwrap(_load(path))
     if tensors is None:
@@ -54,16 +84,7 @@ def read_foreign(path: Path) -> tuple[str, Arguments, dict[str, Tensor]]:
         )
     while tensors and all(key.startswith(_WRAPPED) for key in tensors):
         tensors = {key.removeprefix(_WRAPPED): value for key, value in tensors.items()}
-    for name in _NETWORKS:
-        arguments_of: Callable[[Mapping[str, Tensor]], Arguments | None]
-        arguments_of = getattr(upscaler_class(name), "arguments_of")  # noqa: B009 - not in Upscaler
-        renamed = _rename(name, tensors)
-        if (arguments := arguments_of(renamed)) is not None:
-            return name, {"scale": 4, **arguments}, renamed  # most have no other
-    raise WeightsError(
-        f"expected weights of one of {', '.join(_NETWORKS)} in {path}, found {len(tensors)} "
-        f"tensors such as {next(iter(tensors), 'none')!r}"
-    )
+    return tensors
 
 
 def _rename(network: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -84,6 +105,8 @@ def _read_whole(path: Path) -> dict[str, Tensor]:
 def _load(path: Path) -> object:
     if not path.is_file():
         raise WeightsError(f"expected a file of weights, found nothing at {path}")
+    if is_zipfile(path):
+        _refuse_compressed(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # in a damaged file the unpickler may stumble over anything
@@ -91,6 +114,20 @@ def _load(path: Path) -> object:
             f"expected tensors in {path}, which is damaged or holds other objects, and these are "
             "never made, because they could run code; save network.state_dict() instead"
         ) from error
+
+
+def _refuse_compressed(path: Path) -> None:
+    """Refuse an archive that is larger unpacked: torch itself writes none."""
+    try:
+        with ZipFile(path) as file:
+            inside = sum(member.file_size for member in file.infolist())
+    except (BadZipFile, OSError, ValueError, NotImplementedError):
+        return  # torch tells what is wrong with it
+    if inside > path.stat().st_size:
+        raise WeightsError(
+            f"expected tensors as torch stores them in {path}, found compressed ones, "
+            f"{inside} bytes in {path.stat().st_size}; save them again with torch.save"
+        )
 
 
 def _unwrap(found: object) -> dict[str, Tensor] | None:

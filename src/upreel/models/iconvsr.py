@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from upreel.models.basicvsr import (
+    TILE,
     Tail,
     Trunk,
     Variant,
@@ -109,6 +110,8 @@ class IconVSR(Tail):
             state={"features": StateSpec(self.features)},
             multiple=MULTIPLE,
             exact=False,
+            windowed=60.0,
+            tile=TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:

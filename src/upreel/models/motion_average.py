@@ -15,6 +15,7 @@ from upreel.ops.warp import warp
 # flow", equation 5: flow there and back may miss by a hundredth of its squared length and half a
 # square pixel.
 _RELATIVE, _ABSOLUTE = 0.01, 0.5
+_APART = 0.1  # of the range, between two neighbours of which one is wrong
 
 
 class MotionAverage:
@@ -56,12 +57,14 @@ class MotionAverage:
             flow = flow_at(there, back, instant)
             first, second = warp(before, flow[:, 0]), warp(after, flow[:, 1])
             near, far = (warp(seen[side], flow[:, side]) for side in (0, 1))
-            doubt = (1 - near) * (1 - far)
-            # Where both are hidden the doubt alone counts, and shares fall back to the instant.
-            near, far = (near + doubt, far + doubt) if self.masks else (1 + 0 * near, 1 + 0 * far)
+            hidden = (1 - near) * (1 - far)
+            # Where both are hidden that alone counts, and shares fall back to the instant.
+            near, far = (near + hidden, far + hidden) if self.masks else (1 + 0 * near, 1 + 0 * far)
             near, far = near * (1 - instant), far * instant
             weight = near / (near + far)
             frame = weight * first + (1 - weight) * second
+            # In a clear sky flow goes anywhere, and both neighbours fit all the same.
+            doubt = hidden * ((first - second).abs() / _APART).clamp(max=1)
             made.append(Between(frame, flow, weight, doubt))
         return made
 

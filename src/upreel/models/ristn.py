@@ -25,6 +25,8 @@ from upreel.models.whole_module import read_whole_module
 
 Variant = Literal["paper", "tiny"]
 
+_TILE = 160  # 256 with what tiles overlap by: 3.3 GB for a window in float32
+_AHEAD = 2  # frames after those that a window keeps
 _STRIP = 4096  # pixels of a frame whose features are brought to four times their size at once
 _AUTHORS_MODULES = frozenset({"VSRRINc", "RRIN", "RDBCLSTM", "model_utils"})
 
@@ -266,7 +268,8 @@ class RISTN(nn.Module):
         sizes = VARIANTS[variant]
         self.carry, self.residual = carry, residual
         self.state_channels = sizes.layers * sizes.growth
-        wide, slim = 16 * sizes.channels, 2 * self.state_channels
+        self.wide = wide = 16 * sizes.channels
+        slim = 2 * self.state_channels
         self.sptioCNN = SpatialNetwork(sizes)
         self.temporalRNN = DenseLstm(slim, sizes.layers, sizes.growth)
         self.convertsTot = nn.Sequential(
@@ -285,22 +288,27 @@ class RISTN(nn.Module):
 
     @property
     def spec(self) -> Spec:
-        """Windows of five frames, of which the first three are kept, as published."""
-        channels = StateSpec(self.state_channels)
+        """Windows of five frames, of which the first three are kept, as published.
+
+        What the spatial network makes of the other two is handed to the next window.
+        """
+        carried = StateSpec(self.state_channels)
+        state = {"spatial": StateSpec(_AHEAD * self.wide, cache=True)}
         return Spec(
             scale=4,
             color="rgb",
-            future=2,
+            future=_AHEAD,
             step=3,
-            state={"hidden": channels, "cell": channels} if self.carry else {},
+            state=state | ({"hidden": carried, "cell": carried} if self.carry else {}),
             exact=False,
+            tile=_TILE,
         )
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:
         """Enlarge the first frames of a window: see `Upscaler.step`."""
         keep = window.clip.shape[1] - window.future
         high, state = self.enlarge(window.clip, state, keep=keep)
-        return high, state if self.carry else {}
+        return high, {name: state[name] for name in self.spec.state}
 
     def forward(self, clip: Tensor) -> Tensor:
         """Enlarge a whole clip as one window: `(B, T, 3, H, W)`, `(B, T, 3, 4 * H, 4 * W)`."""
@@ -315,13 +323,12 @@ class RISTN(nn.Module):
             keep: how many frames.
 
         Returns:
-            `(B, keep, 3, 4 * H, 4 * W)`, float32, and the LSTM's state after these frames.
+            `(B, keep, 3, 4 * H, 4 * W)`, float32, the LSTM's state after these frames, and the
+            features of the first ones after them.
         """
-        kind = self.FW.dtype
-        spatial = self.sptioCNN(clip.flatten(0, 1).to(kind))
-        temporal = self.convertsTot(spatial).unflatten(0, clip.shape[:2]).transpose(0, 1)
-        temporal, state = self.temporalRNN(temporal, state, keep=keep)
-        spatial = spatial.unflatten(0, clip.shape[:2])
+        spatial = self._see(clip, state)
+        temporal = self.convertsTot(spatial.flatten(0, 1)).unflatten(0, clip.shape[:2])
+        temporal, state = self.temporalRNN(temporal.transpose(0, 1), state, keep=keep)
         high = []
         for time in range(keep):  # one by one: they are large
             features = torch.cat((self.convertTtos(temporal[time]), spatial[:, time]), 1)
@@ -331,7 +338,21 @@ class RISTN(nn.Module):
                 low = clip[:, time].float()
                 frame = frame + F.interpolate(low, scale_factor=4, mode="bicubic")
             high.append(frame)
-        return torch.stack(high, 1), state
+        ahead = spatial[:, keep : keep + _AHEAD]
+        missing = (_AHEAD - ahead.shape[1]) * self.wide
+        kept = F.pad(ahead.flatten(1, 2), (0, 0, 0, 0, 0, missing))
+        return torch.stack(high, 1), state | {"spatial": kept}
+
+    def _see(self, clip: Tensor, state: State) -> Tensor:
+        """Features of each frame, `(B, T, C, H, W)`; the state's are not made again."""
+        known = clip.new_zeros(len(clip), 0, self.wide, *clip.shape[-2:])
+        if "spatial" in state:
+            known = torch.stack(state["spatial"].chunk(_AHEAD, 1), 1)[:, : clip.shape[1]]
+        new = clip[:, known.shape[1] :].to(self.FW.dtype)
+        if not new.shape[1]:
+            return known
+        made: Tensor = self.sptioCNN(new.flatten(0, 1)).unflatten(0, new.shape[:2])
+        return torch.cat((known.to(made.dtype), made), 1)
 
 
 def rename(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

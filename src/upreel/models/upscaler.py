@@ -57,6 +57,9 @@ class Spec:
         halo: how far, in input pixels, one step looks around a pixel (motion comes on top);
             `None` where there is no bound, or one so far away that what lies there hardly counts.
         exact: whether tiles that overlap by `halo` give the same values as the whole frame.
+        windowed: for networks that want to see the whole clip: PSNR in dB, at least, of each frame
+            that was made in windows against the same frame made of the whole clip; `None` for the
+            others, which see all that they want.
         tile: side of the tiles that larger frames have to be cut into to fit into memory, in input
             pixels; `None` where whole frames do.
     """
@@ -74,6 +77,7 @@ class Spec:
     multiple: int = 1
     halo: int | None = None
     exact: bool = True
+    windowed: float | None = None
     tile: int | None = None
 
     @property

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from upreel.errors import UsageError, WeightsError
 from upreel.models import ZOO, upscaler_class
@@ -36,6 +38,9 @@ BETWEEN: dict[str, type[Average] | type[Repeat] | type[MotionAverage]] = {
     "warp": MotionAverage,
 }
 """Those that make no frame larger, but new ones between them."""
+
+_SPARE = 1_000_000
+_LARGEST = 4096
 
 Argument = int | float | str | bool
 """A JSON value that a network's constructor takes."""
@@ -229,8 +234,21 @@ def load(
         return FILTERS[model](scale)
     if model in BETWEEN:
         return BETWEEN[model]()
-    path = Path(model) if is_file(model) else shipped(_full_name(model), scale)
+    path = file_of(model, scale)
+    assert path is not None
     return build(path, device=device, dtype=dtype)
+
+
+def file_of(model: str, scale: int) -> Path | None:
+    """The file of weights of a model; `None` for one that needs none.
+
+    Raises:
+        UsageError: no model has this name and scale.
+        WeightsError: a file that ships is damaged.
+    """
+    if model in FILTERS or model in BETWEEN:
+        return None
+    return Path(model) if is_file(model) else shipped(_full_name(model), scale)
 
 
 def build(
@@ -242,9 +260,16 @@ def build(
         WeightsError: the file is damaged or made for another network.
     """
     provenance, tensors = read(path)
+    for key, value in provenance.arguments.items():
+        if not isinstance(value, str) and abs(value) > _LARGEST:
+            raise WeightsError(
+                f"expected numbers up to {_LARGEST} in the header of {path}, found {key}={value}"
+            )
+    held = sum(tensor.numel() for tensor in tensors.values())
     try:
-        network = upscaler_class(provenance.network)(**provenance.arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
+        with _made_of(2 * held + _SPARE):  # a constructor may make what it then replaces
+            network = upscaler_class(provenance.network)(**provenance.arguments)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, LookupError) as error:
         raise WeightsError(
             f"{path} is for a network {provenance.network} that this version cannot make: {error}"
         ) from error
@@ -256,9 +281,37 @@ def build(
         raise WeightsError(
             f"{path} does not fit the network {provenance.network}: {str(error).splitlines()[-1]}"
         ) from error
+    prepare(network, device=device, dtype=dtype)
+    return cast(Upscaler, network)
+
+
+def prepare(network: nn.Module, *, device: torch.device | None, dtype: torch.dtype) -> None:
+    """Bring a network where and into what it computes, for use and not for training."""
     network.to(device=device, dtype=dtype)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return cast(Upscaler, network.eval().requires_grad_(False))
+    network.eval().requires_grad_(False)
+
+
+@contextmanager
+def _made_of(count: int) -> Iterator[None]:
+    """Stop the making of a network that is to have more weights, before it takes the memory.
+
+    Raises:
+        ValueError: it is.
+    """
+    left = count
+
+    def check(module: nn.Module, name: str, weight: nn.Parameter | None) -> None:
+        nonlocal left
+        left -= 0 if weight is None else weight.numel()
+        if left < 0:
+            raise ValueError("it has many more weights than the file")
+
+    handle = register_module_parameter_registration_hook(check)
+    try:
+        yield
+    finally:
+        handle.remove()
 
 
 def is_file(model: str) -> bool:

@@ -13,12 +13,14 @@ storage as a count and its raw numbers.
 from __future__ import annotations
 
 import pickle
+import pickletools
 import struct
 from collections import OrderedDict
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from io import BytesIO
+from itertools import count
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -38,8 +40,12 @@ _STORAGES = {
 }
 _DAMAGED = (
     pickle.UnpicklingError, EOFError, struct.error, AttributeError, LookupError, TypeError,
-    ValueError, RuntimeError, ArithmeticError, ImportError,
+    ValueError, RuntimeError, ArithmeticError, ImportError, MemoryError,
 )  # fmt: skip
+
+
+_MOST_MODULES = 100_000
+"""Of a network; modules that hold one another many times over never come to an end."""
 
 
 class _Forbidden(pickle.UnpicklingError):
@@ -84,8 +90,8 @@ def read_whole_module(path: Path, known: Collection[str]) -> dict[str, Tensor]:
         WeightsError: there is no such file, it is no such network, or it names what is not known.
     """
     try:
-        with path.open("rb") as file:
-            return dict(_tensors_of(_read(file, known, path.stat().st_size)))
+        content = path.read_bytes()
+        return dict(_tensors_of(_read(BytesIO(content), known, len(content)), visits=count()))
     except OSError as error:
         raise WeightsError(f"expected weights at {path}, found none that can be read") from error
     except _Forbidden as error:
@@ -100,14 +106,14 @@ def read_whole_module(path: Path, known: Collection[str]) -> dict[str, Tensor]:
         ) from error
 
 
-def _read(file: BinaryIO, known: Collection[str], size: int) -> object:
+def _read(file: BytesIO, known: Collection[str], size: int) -> object:
     for expected in (_MAGIC, _VERSION):
-        if _Unpickler(file, (), 0).load() != expected:
+        if _Unpickler(file, (), size).load() != expected:
             raise pickle.UnpicklingError("another format")
-    _Unpickler(file, (), 0).load()  # about the machine
+    _Unpickler(file, (), size).load()  # about the machine
     unpickler = _Unpickler(file, known, size)
     whole = unpickler.load()
-    order = _Unpickler(file, (), 0).load()
+    order = _Unpickler(file, (), size).load()
     if not isinstance(order, list):
         raise pickle.UnpicklingError("no storages")
     for key in order:
@@ -121,8 +127,14 @@ def _read(file: BinaryIO, known: Collection[str], size: int) -> object:
 class _Unpickler(pickle.Unpickler):
     """Builds stubs and tensors, and nothing else."""
 
-    def __init__(self, file: BinaryIO, known: Collection[str], size: int) -> None:
-        """Read from `file`; storages are no larger than `size` bytes."""
+    def __init__(self, file: BytesIO, known: Collection[str], size: int) -> None:
+        """Read from `file`; storages and notes are no larger and no more than `size`."""
+        start = file.tell()
+        for code, argument, _ in pickletools.genops(file):
+            # For the note of this number, the unpickler would make room for all before it.
+            if "PUT" in code.name and not 0 <= int(argument or 0) <= size:
+                raise pickle.UnpicklingError("more notes than bytes")
+        file.seek(start)
         super().__init__(file, encoding="latin-1")
         self._known, self._size = known, size
         self.storages: dict[str, _Storage] = {}
@@ -171,8 +183,12 @@ _MAKERS: dict[tuple[str, str], object] = {
 }
 
 
-def _tensors_of(module: object, prefix: str = "") -> Iterator[tuple[str, Tensor]]:
+def _tensors_of(
+    module: object, prefix: str = "", *, visits: Iterator[int]
+) -> Iterator[tuple[str, Tensor]]:
     """Everything that a stubbed module holds, and what the modules in it hold."""
+    if next(visits) > _MOST_MODULES:
+        raise ValueError("modules without an end")
     if not isinstance(module, _Inert):
         raise TypeError("no module")
     stored = dict(module.stored)
@@ -185,4 +201,4 @@ def _tensors_of(module: object, prefix: str = "") -> Iterator[tuple[str, Tensor]
     if isinstance(inner, dict):
         for name, part in inner.items():
             if part is not None:
-                yield from _tensors_of(part, f"{prefix}{name}.")
+                yield from _tensors_of(part, f"{prefix}{name}.", visits=visits)

@@ -34,6 +34,9 @@ from upreel.ops.variational import variational_flow
 FlowProvider = Literal["dis", "dis-half", "farneback", "variational", "zeros"]
 """What finds optical flow."""
 
+FlowFinder = Callable[[Tensor, Tensor], Tensor]
+"""What is called as `find_flow` is, with frames and their neighbours."""
+
 _SMALLEST = 16  # DIS needs room for its 8x8 patches on the coarsest level
 _HALVED = 64  # the longer side of images with a level at half of the resolution
 _AT_ONCE = 2**17  # pixels: small images are faster together, large ones would take memory
@@ -150,7 +153,7 @@ def flow_to_neighbours(
     *,
     past: int,
     future: int,
-    provider: FlowProvider = "dis",
+    provider: FlowProvider | FlowFinder = "dis",
 ) -> Tensor:
     """Flow from each middle frame of a window to its neighbours, as `Window.inputs` wants it.
 
@@ -160,7 +163,7 @@ def flow_to_neighbours(
         after: frames of `clip` after the middle: `future`, fewer where a scene ends.
         past: how many earlier neighbours of each frame are wanted.
         future: how many later ones.
-        provider: what finds it.
+        provider: what finds it; a learned one, which is no part of this layer, as a function.
 
     Returns:
         `(B, K, past + future, 2, H, W)`, float32, on the clip's device: neighbours
@@ -178,5 +181,7 @@ def flow_to_neighbours(
     ]
     if there:
         places, slots, targets, others = map(list, zip(*there, strict=True))
-        flow[:, places, slots] = find_flow(clip[:, targets], clip[:, others], provider=provider)
+        pair = clip[:, targets], clip[:, others]
+        found = provider(*pair) if callable(provider) else find_flow(*pair, provider=provider)
+        flow[:, places, slots] = found
     return flow

@@ -13,6 +13,7 @@ import numpy as np
 from upreel.core.files import reason
 from upreel.errors import MediaError, UpreelError, UsageError
 from upreel.scans.arrays import read_npy, read_npz
+from upreel.scans.claims import MAX_PIXELS, refuse_claims
 from upreel.scans.gwyddion import read_gwy
 from upreel.scans.instruments import read_asd, read_h5_jpk, read_ibw, read_jpk, read_spm
 from upreel.scans.scan import Scan, as_heights
@@ -57,35 +58,39 @@ READERS: Mapping[str, Callable[[Path, str | None], Scan]] = {
 """What reads a file of this ending: from its name and a channel, or None for the usual one."""
 
 
-def read_scan(source: Path, channel: str | None = None) -> Scan:
+def read_scan(source: Path, channel: str | None = None, *, max_pixels: int = MAX_PIXELS) -> Scan:
     """Read a scan.
 
     Args:
         source: a file; or a folder of files of one kind, whose frames follow one another in the
             order that people count in.
         channel: its name in the file; the height where it is not given.
+        max_pixels: of all frames of a file together; what claims more is refused.
 
     Raises:
         UsageError: the ending is not known, or a reader is not installed.
         MediaError: the file cannot be read, or the files of a folder do not fit together.
     """
     if not source.is_dir():
-        return _read(source, channel)
+        return _read(source, channel, max_pixels)
     files = [file for file in source.iterdir() if file.suffix.lower() in READERS]
     kinds = sorted({file.suffix.lower() for file in files})
     if len(kinds) != 1:
         found = ", ".join(kinds) or "none"
         raise MediaError(f"{source}: expected scans of one kind in this folder, found {found}")
-    return _joined(source, [_read(file, channel) for file in sorted(files, key=_natural)])
+    return _joined(
+        source, [_read(file, channel, max_pixels) for file in sorted(files, key=_natural)]
+    )
 
 
-def _read(path: Path, channel: str | None) -> Scan:
+def _read(path: Path, channel: str | None, max_pixels: int) -> Scan:
     suffix = path.suffix.lower()
     if suffix not in READERS:
         raise UsageError(
             f"expected a scan ({' '.join(READERS)}) or a folder of scans, found {path.name!r}"
         )
     try:
+        refuse_claims(path, max_pixels)
         return READERS[suffix](path, channel)
     except UpreelError:
         raise

@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,22 @@ Part = nn.Module | torch.optim.Optimizer
 Network = TypeVar("Network", bound=nn.Module)
 
 
+class Beside(Protocol):
+    """What else learns in a run, such as a discriminator."""
+
+    def follow(self) -> dict[str, float]:
+        """Make a step after that of the network, and say how it went."""
+        ...
+
+    def state(self) -> dict[str, object]:
+        """All that its next step depends on."""
+        ...
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Take up what `state` returned."""
+        ...
+
+
 def fit(
     network: Network,
     optimizers: Sequence[torch.optim.Optimizer],
@@ -35,6 +51,7 @@ def fit(
     validate_every: int,
     validate: Callable[[Network], float],
     progress: Callable[[str], None],
+    beside: Beside | None = None,
 ) -> Network:
     """Minimise a loss, or go on from the checkpoint in a folder.
 
@@ -50,6 +67,7 @@ def fit(
         validate_every: steps between scores.
         validate: scores the averaged weights, in dB; nothing is chosen by it.
         progress: is told lines about what happens.
+        beside: what else learns.
 
     Returns:
         The network with the average of its weights.
@@ -61,7 +79,7 @@ def fit(
     mean = copy.deepcopy(network).eval().requires_grad_(False)
     parts: dict[str, Part] = {"network": network, "average": mean}
     parts |= {f"optimizer{number}": part for number, part in enumerate(optimizers)}
-    begun = _resume(parts, out / CHECKPOINT)
+    begun = _resume(parts, beside, out / CHECKPOINT)
     if begun:
         progress(f"goes on from step {begun}")
     for step in range(begun, steps):
@@ -81,9 +99,11 @@ def fit(
             optimizer.step()
         _follow(mean, network, decay_at(step, limit=average))
         figures = {"step": step + 1, "loss": loss.item(), "rate": rate_of(step)}
+        if beside:
+            figures |= beside.follow()
         done = step + 1 == steps
         if done or (step + 1) % save_every == 0:
-            _save(parts, step + 1, out / CHECKPOINT)
+            _save(parts, beside, step + 1, out / CHECKPOINT)
         if done or (step + 1) % validate_every == 0:
             figures["psnr"] = validate(mean)
             progress(f"step {step + 1}/{steps}, {figures['psnr']:.2f} dB")
@@ -99,18 +119,22 @@ def _follow(mean: nn.Module, network: nn.Module, keep: float) -> None:
         value.lerp_(weights[name], 1 - keep)
 
 
-def _resume(parts: dict[str, Part], path: Path) -> int:
+def _resume(parts: dict[str, Part], beside: Beside | None, path: Path) -> int:
     """Fill everything from a checkpoint, if there is one; how many steps it has behind it."""
     if not path.exists():
         return 0
     state = torch.load(path, weights_only=True)
     for name, part in parts.items():
         part.load_state_dict(state[name])
+    if beside:
+        beside.restore(state["beside"])
     return int(state["step"])
 
 
-def _save(parts: dict[str, Part], step: int, path: Path) -> None:
-    states = {name: part.state_dict() for name, part in parts.items()}
+def _save(parts: dict[str, Part], beside: Beside | None, step: int, path: Path) -> None:
+    states: dict[str, object] = {name: part.state_dict() for name, part in parts.items()}
+    if beside:
+        states["beside"] = beside.state()
     with PendingFile(path, overwrite=True) as pending:
         torch.save({"step": step, **states}, pending.path)
         pending.commit()

@@ -1,12 +1,14 @@
 """Training of a denoiser of scans on the best scan of each burst, as yasue32/afm-denoise did.
 
 RBPN looks at a scan and six others with the optical flow to them, and has to make the scan with the
-fewest stripes of it, which is noisy itself and lies elsewhere by the drift between the two.
+fewest stripes of it, which is noisy itself and lies elsewhere by the drift between the two. If
+wanted, it has to pass for a good scan as well.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from itertools import islice
 from pathlib import Path
@@ -20,6 +22,8 @@ from torch import Tensor
 
 from upreel.data.pseudo_truth import augment, draw_patch, scale_burst
 from upreel.data.scan_simulator import simulate_scan
+from upreel.losses.adversarial import Adversarial
+from upreel.losses.seen import Seen
 from upreel.metrics.scans import scan_psnr
 from upreel.models import upscaler_class
 from upreel.models.pixels import PLANES
@@ -30,11 +34,14 @@ from upreel.ops.flow import FlowProvider, find_flow
 from upreel.scans.scan import Heights
 from upreel.training.denoising import HELD_OUT
 from upreel.training.fitting import fit
+from upreel.training.opponent import Exhibit, Opponent
 from upreel.training.optim import make_optimizers
+from upreel.training.ranks import Ranks
 from upreel.training.schedule import rate_at
-from upreel.training.tables import Positive, Rate, Table
+from upreel.training.tables import Discriminator, Optimizer, Positive, Rate, Table
 
 BURST = 10
+_BETAS = (0.9, 0.999)
 
 
 class PseudoTruthRecipe(Table):
@@ -55,6 +62,10 @@ class PseudoTruthRecipe(Table):
         steps: of the whole run; the rate falls to a tenth at half of them.
         batch: patches in a step.
         rate: learning rate of Adam.
+        adversarial: what passing for a good scan counts beside L1: 0.005 as published, which is as
+            often left out there. The discriminator is SRGAN's, its losses are probabilities without
+            a logarithm, its rate does not fall.
+        judge: channels of the discriminator's first convolution.
         save_every: steps between checkpoints.
         validate_every: steps between scores.
         scored: how many movies the result is scored on.
@@ -73,6 +84,8 @@ class PseudoTruthRecipe(Table):
     steps: Positive = 300_000
     batch: Positive = 12
     rate: Rate = 1e-4
+    adversarial: Rate = 0.0
+    judge: Positive = 64
     save_every: Positive = 100
     validate_every: Positive = 5000
     scored: Positive = 20
@@ -97,16 +110,53 @@ def build_rbpn(recipe: PseudoTruthRecipe) -> RBPN:
     return cast(RBPN, network)
 
 
+class Match:
+    """The adversarial part of a run: to pass for a good scan of the burst."""
+
+    def __init__(self, recipe: PseudoTruthRecipe) -> None:
+        """Make it, before its first step."""
+        self._weight, self._rate = recipe.adversarial, recipe.rate
+        self._loss = Adversarial("linear")
+        optimizer = Optimizer(name="adam", betas=_BETAS, rate=recipe.rate, clip=1e6)
+        table = Discriminator(
+            name="srgan", arguments={"channels": recipe.judge}, optimizer=optimizer
+        )
+        self._opponent = Opponent(table, self._loss, PLANES[recipe.color], seed=recipe.seed)
+        self._exhibit: Exhibit | None = None
+
+    def loss_of(self, output: Tensor, good: Tensor) -> Tensor:
+        """What the network has to lose: both `(B, C, H, W)`."""
+        made, true = output[:, None], good.expand_as(output)[:, None]
+        self._exhibit = self._opponent.look(made, true, 0)
+        fake, _ = self._opponent.judge(self._exhibit)
+        return self._weight * self._loss(Seen(made, true, torch.ones(1), fake=fake))
+
+    def follow(self) -> dict[str, float]:
+        """The discriminator's step, on what it saw last."""
+        assert self._exhibit is not None
+        return {"discriminator": self._opponent.learn([self._exhibit], self._rate, Ranks())}
+
+    def state(self) -> dict[str, object]:
+        """All that the next step depends on."""
+        return self._opponent.state()
+
+    def restore(self, state: dict[str, object]) -> None:
+        """Take up what `state` returned."""
+        self._opponent.restore(state)
+
+
 def train_on_pseudo_truth(
     recipe: PseudoTruthRecipe, out: Path, *, progress: Callable[[str], None] = lambda line: None
 ) -> RBPN:
-    """Train, or go on from the checkpoint in a folder; loss L1. Returns the trained network."""
+    """Train, or go on from the checkpoint in a folder. Returns the trained network."""
     network = build_rbpn(recipe)
+    match = Match(recipe) if recipe.adversarial else None
 
     def loss_of(step: int) -> Tensor:
-        clip, target = draw_batch(recipe, step)
-        output = denoise_clip(network, clip)
-        return F.l1_loss(output, target.expand_as(output))
+        batch = draw_batch(recipe, step)
+        output = denoise_clip(network, batch.clip)
+        loss = F.l1_loss(output, batch.target.expand_as(output))
+        return loss + match.loss_of(output, batch.good) if match else loss
 
     def rate_of(step: int) -> float:
         return rate_at(
@@ -122,7 +172,7 @@ def train_on_pseudo_truth(
 
     return fit(
         network,
-        make_optimizers(network, "adam", recipe.rate, betas=(0.9, 0.999)),
+        make_optimizers(network, "adam", recipe.rate, betas=_BETAS),
         loss_of,
         rate_of,
         steps=recipe.steps,
@@ -132,26 +182,39 @@ def train_on_pseudo_truth(
         validate_every=recipe.validate_every,
         validate=validate,
         progress=progress,
+        beside=match,
     )
 
 
-def draw_batch(recipe: PseudoTruthRecipe, step: int) -> tuple[Tensor, Tensor]:
-    """The batch of a step, always the same.
+@dataclass(frozen=True, slots=True)
+class Bursts:
+    """What a step sees.
 
-    Returns:
-        `(B, frames, 1, patch, patch)` with the base in the middle, and the target `(B, 1, patch,
-        patch)`.
+    Attributes:
+        clip: `(B, frames, 1, patch, patch)` with the base in the middle.
+        target: `(B, 1, patch, patch)`, what serves as the truth.
+        good: the same, any good scan of the burst, for a discriminator; the target if there is
+            none.
     """
+
+    clip: Tensor
+    target: Tensor
+    good: Tensor
+
+
+def draw_batch(recipe: PseudoTruthRecipe, step: int) -> Bursts:
+    """The batch of a step, always the same."""
     random = np.random.default_rng((recipe.seed, 1, step))
-    clips, targets = [], []
+    clips, targets, goods = [], [], []
     for _ in range(recipe.batch):
         images = _images(recipe.seed, int(random.integers(recipe.movies)), recipe.size)
         patch, choice = draw_patch(images, recipe.patch, random)
         patch = augment(patch, random)
         clips.append(patch[[*_ordered(choice.base, choice.others, recipe.frames)]])
         targets.append(patch[choice.target])
-    clip, target = (torch.from_numpy(np.stack(one)) for one in (clips, targets))
-    return clip[:, :, None], target[:, None]
+        goods.append(patch[(*choice.good, choice.target)[0]])
+    clip, target, good = (torch.from_numpy(np.stack(one)) for one in (clips, targets, goods))
+    return Bursts(clip[:, :, None], target[:, None], good[:, None])
 
 
 def denoise_clip(network: RBPN, clip: Tensor) -> Tensor:

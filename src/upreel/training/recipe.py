@@ -124,8 +124,10 @@ def read_recipe(source: str | Path, changes: Sequence[str] = ()) -> Recipe:
         tables = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except OSError as error:
         raise ConfigError(f"expected a recipe at {path}, found {reason(error)}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"expected TOML in {path}, but: {error}") from error
+    if not isinstance(tables, dict) or not isinstance(tables.get("smoke", {}), dict):
+        raise ConfigError(f"expected tables in {path}, found something else")
     smoke = tables.pop("smoke", {})
     if name.endswith(_SMOKE):
         _merge(tables, smoke)
@@ -152,7 +154,7 @@ def recipes() -> dict[str, Path]:
 
 def _find(source: str | Path) -> Path:
     path = Path(source)
-    if path.suffix or path.exists():
+    if path.suffix or path.is_file():
         return path
     if path.name not in recipes():
         names = ", ".join(recipes())

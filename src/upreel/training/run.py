@@ -19,8 +19,9 @@ from upreel.errors import ConfigError, UsageError
 from upreel.losses import Term, make_loss
 from upreel.losses.adversarial import Adversarial
 from upreel.models import upscaler_class
+from upreel.models.learned_flow import read_spynet
 from upreel.models.upscaler import Upscaler
-from upreel.training.opponent import Opponent
+from upreel.training.opponent import FindMotion, Opponent
 from upreel.training.recipe import Recipe
 from upreel.training.warm_start import warm_start
 
@@ -218,7 +219,19 @@ def _oppose(recipe: Recipe, network: nn.Module, terms: Sequence[Term]) -> Oppone
     if recipe.discriminator is None:
         return None
     planes = 1 if cast(Upscaler, network).spec.color == "luma" else 3
-    return Opponent(recipe.discriminator, sides[0], planes, seed=recipe.seed)
+    find = _find_motion(Path(recipe.discriminator.motion)) if recipe.discriminator.motion else None
+    return Opponent(recipe.discriminator, sides[0], planes, seed=recipe.seed, find_motion=find)
+
+
+def _find_motion(path: Path) -> FindMotion:
+    """A flow network; luma is shown to it as grey."""
+    network = read_spynet(path.expanduser())
+
+    def find(frames: Tensor, neighbours: Tensor) -> Tensor:
+        flow: Tensor = network(*(one.expand(-1, 3, -1, -1) for one in (frames, neighbours)))
+        return flow
+
+    return find
 
 
 def _differences(one: str, other: str) -> Iterator[str]:

@@ -53,7 +53,7 @@ def read_scan_recipe(source: str | Path, changes: Sequence[str] = ()) -> ScanRec
         raise ConfigError(
             f"expected a .toml file or a recipe out of {known}, found {reason(error)} at {path}"
         ) from error
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(
             f"expected TOML in {path} and KEY=VALUE after it, but: {error}"
         ) from error

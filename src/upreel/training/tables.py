@@ -210,12 +210,16 @@ class Discriminator(Table):
         name: in `upreel.losses.DISCRIMINATORS`: `patch`, `srgan`, `recurrent`, `image-and-flow`.
         arguments: its own, such as `{channels = 16}`.
         flow: what finds optical flow between large frames, where it looks at that.
+        motion: a file with weights of SPyNet, which then finds the motion of what was made and of
+            the truth, where it judges that. Empty: `flow`, brought nearer by a step that gradients
+            pass.
         optimizer: how its weights move.
     """
 
     name: str = "patch"
     arguments: dict[str, Option] = {}
     flow: FlowProvider = "dis"
+    motion: str = ""
     optimizer: Optimizer
 
 

@@ -6,6 +6,7 @@ import copy
 import json
 import math
 import time
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
@@ -113,8 +114,8 @@ def _train(
             rate = _rate(settings, step, recipe.steps)
             run.network.zero_grad(set_to_none=True)
             lost, exhibits = 0.0, list[Exhibit]()
-            for part in split(batch, settings.accumulate, "parts"):
-                seen, exhibit = _see(recipe, run, part)
+            for number, part in enumerate(split(batch, settings.accumulate, "parts")):
+                seen, exhibit = _see(recipe, run, part, (step, ranks.rank, number))
                 loss = torch.stack([counts * term(seen) for counts, term in run.terms]).sum()
                 run.backward(loss / settings.accumulate)
                 lost += loss.item() / settings.accumulate
@@ -174,10 +175,19 @@ def _rate(settings: Optimizer, step: int, steps: int) -> float:
     )
 
 
-def _see(recipe: Recipe, run: Run, batch: Batch) -> tuple[Seen, Exhibit | None]:
-    """What the losses look at, of one batch, and the discriminator."""
+def _see(
+    recipe: Recipe, run: Run, batch: Batch, place: tuple[int, int, int]
+) -> tuple[Seen, Exhibit | None]:
+    """What the losses look at, of one batch, and the discriminator; `place` is that of the batch.
+
+    What a network leaves out at random depends on the place, so that a run can be resumed.
+    """
     network, motion, doubt = run.network, None, None
-    with torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"):
+    with (
+        torch.random.fork_rng(devices=[]),
+        torch.autocast("cpu", _TYPES[recipe.precision], enabled=recipe.precision != "fp32"),
+    ):
+        torch.manual_seed(zlib.crc32(repr((recipe.seed, *place)).encode()))
         if isinstance(network, FindsMotion) and not recipe.checkpointing:
             output, motion = network.enlarge_with_motion(batch.low)
         elif isinstance(network, Doubts):

@@ -85,9 +85,7 @@ def _step_by_step(network: Upscaler, low: Tensor, flow: Tensor | None) -> Tensor
             span.future,
             {} if flow is None else {"flow": flow[:, span.middle[0] : span.middle[-1] + 1]},
         )
-        output, state = checkpoint(
-            network.step, window, state, use_reentrant=False, preserve_rng_state=False
-        )
+        output, state = checkpoint(network.step, window, state, use_reentrant=False)
         state = state if spec.recurrent else {}
         outputs.append(output)
     if not outputs:

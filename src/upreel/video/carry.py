@@ -24,6 +24,8 @@ from upreel.video.encoding import Container
 from upreel.video.metadata import container_tags, lost_tags, stream_tags
 from upreel.video.probe import open_media
 from upreel.video.routes import Cut, Packet, PacketCopy, Route, SoundConversion, TextConversion
+from upreel.video.slow_sound import SlowSound
+from upreel.video.trust import TRUST, Trust
 
 if TYPE_CHECKING:
     from av.container.core import Chapter  # PyAV names this type in its stubs only
@@ -47,7 +49,14 @@ class Carrier:
     read_until: Fraction
 
     def __init__(
-        self, path: Path, container: Container, *, extension: str, video_index: int, audio: bool
+        self,
+        path: Path,
+        container: Container,
+        *,
+        extension: str,
+        video_index: int,
+        audio: bool,
+        trust: Trust = TRUST,
     ) -> None:
         """Open the source.
 
@@ -57,14 +66,16 @@ class Carrier:
             extension: of the output, for messages.
             video_index: the stream that is not carried.
             audio: whether sound is carried.
+            trust: where the source may lead.
         """
         self._path = path
+        self._trust = trust
         self._container = container
         self._extension = extension
         self._video_index = video_index
         self._audio = audio
         self._stack = ExitStack()
-        self._source = self._stack.enter_context(open_media(path))
+        self._source = self._stack.enter_context(open_media(path, trust))
         self._out: av.container.OutputContainer | None = None
         self._routes: dict[int, Route] = {}
         self._covers: list[tuple[Stream, bytes]] = []
@@ -136,6 +147,8 @@ class Carrier:
             self._add_cover(out, stream)
         elif isinstance(stream, DataStream) and self._is_carried_otherwise(stream):
             return
+        elif isinstance(stream, av.AudioStream) and self._cut.slower != 1:
+            self._slow_sound(out, stream)
         elif self._holds(stream):
             added = out.add_stream_from_template(stream, opaque=True)
             if isinstance(added, av.AudioStream):
@@ -187,7 +200,7 @@ class Carrier:
             self._leave_out(stream)
 
     def _first_packet(self, stream: Stream) -> bytes:
-        with open_media(self._path) as again:
+        with open_media(self._path, self._trust) as again:
             for packet in again.demux(again.streams[stream.index]):
                 return bytes(packet)
         return b""
@@ -202,6 +215,18 @@ class Carrier:
         log.warning(
             "%s: a %s file cannot hold it, it is written as %s%s.",
             _describe(stream), self._extension, codec.removeprefix("lib"), keeps,
+        )  # fmt: skip
+
+    def _slow_sound(self, out: av.container.OutputContainer, stream: av.AudioStream) -> None:
+        codec = self._container.audio
+        if not _is_known(stream):
+            log.warning("%s is left out: it cannot be decoded and slowed down.", _describe(stream))
+            return
+        route = SlowSound(stream, out, codec, slower=self._cut.slower)
+        self._register(stream, route.stream, route)
+        log.info(
+            "%s: %d times slower at the same pitch, written as %s.",
+            _describe(stream), self._cut.slower, codec.removeprefix("lib"),
         )  # fmt: skip
 
     def _convert_text(self, out: av.container.OutputContainer, stream: SubtitleStream) -> None:
@@ -348,8 +373,8 @@ def _cut_chapters(chapters: Sequence[Chapter], cut: Cut) -> list[Chapter]:
         kept.append(
             {
                 "id": chapter["id"],
-                "start": round((start - cut.shift) / base),
-                "end": round((end - cut.shift) / base),
+                "start": round(cut.place(start) / base),
+                "end": round(cut.place(end) / base),
                 "time_base": base,
                 "metadata": chapter["metadata"],
             }

@@ -14,6 +14,7 @@ import av.container
 
 from upreel.video.probe import limit_size, open_media, stream_duration
 from upreel.video.transparency import decoder_of, say_unread_layer
+from upreel.video.trust import TRUST, Trust
 
 Packet: TypeAlias = "av.Packet[av.stream.Stream]"
 
@@ -29,7 +30,9 @@ _FULL_INDEXES = ("mov", "avi")
 class Decoder:
     """One pass over a stream of a file; iterate it, then look at `damage`."""
 
-    def __init__(self, path: Path, index: int, *, start: Fraction | None = None) -> None:
+    def __init__(
+        self, path: Path, index: int, *, start: Fraction | None = None, trust: Trust = TRUST
+    ) -> None:
         """Prepare a pass.
 
         Args:
@@ -37,8 +40,10 @@ class Decoder:
             index: of the stream.
             start: seconds, in the time of the file; decoding begins with a keyframe at or before
                 this instant.
+            trust: what the file may cost, and where it may lead.
         """
         self._path = path
+        self._trust = trust
         self._index = index
         self._start = start
         self._corrupt = 0
@@ -63,13 +68,13 @@ class Decoder:
         return f"{self._path} is damaged: {', '.join(found)}" if found else None
 
     def __iter__(self) -> Iterator[av.VideoFrame]:
-        with open_media(self._path) as container:
+        with open_media(self._path, self._trust) as container:
             if self._start is not None:
                 frames = self._sought(container, self._start)
                 if frames is not None:
                     yield from frames
                     return
-        with open_media(self._path) as container:
+        with open_media(self._path, self._trust) as container:
             yield from self._decoded(container)
 
     def _sought(
@@ -104,7 +109,7 @@ class Decoder:
         decoder = decoder_of(stream)
         say_unread_layer(stream, decoder)
         decoder.thread_type = "AUTO"
-        limit_size(decoder)
+        limit_size(decoder, self._trust)
         resyncs = container.format.name.startswith("mpeg")
         clock = _Counter() if _counts_packets(container) else None
         extent = _Extent()

@@ -14,6 +14,9 @@ from upreel.video.hdr import Hdr, Point
 from upreel.video.reader import DEFAULT_RATE
 
 _MAX_RATE = 960
+# With AVX-512 and mbtree, x264 gives other bits from one run to the next; this costs nothing that
+# could be measured, and makes them the same on every processor.
+_SAME_EVERYWHERE = {"cpu-independent": "1"}
 _SITINGS = ("left", "center", "topleft", "top", "bottomleft", "bottom")  # as the codecs count
 
 
@@ -115,7 +118,7 @@ def _private_parameters(
     name: str, hdr: Hdr | None, colors: ColorTags, size: tuple[int, int]
 ) -> dict[str, dict[str, str]]:
     siting = colors.siting if colors.siting != "left" else None  # `left` is what none means
-    parameters: dict[str, str] = {}
+    parameters = dict(_SAME_EVERYWHERE) if name == "libx264" else {}
     if name in {"libx264", "libx265"}:
         if siting is not None:
             parameters["chromaloc"] = str(_SITINGS.index(siting))
@@ -132,6 +135,8 @@ def _private_parameters(
         if hdr is not None and (mastering := _mastering(hdr, 50_000, 10_000)):
             parameters[display] = mastering
         return {f"{name.removeprefix('lib')}-params": parameters}
+    if name == "libx264rgb":
+        return {"x264-params": _SAME_EVERYWHERE}
     if name == "libsvtav1":
         if siting == "topleft":
             parameters["chroma-sample-position"] = "topleft"

@@ -63,6 +63,8 @@ class Frame:
         time_base: seconds.
         duration: in units of `time_base`; `None` where the file does not say.
         cut: whether a new scene begins with this frame.
+        segment: number of the segment that it belongs to; `None`: it is shown to the network for
+            its neighbours' sake, and its result is left out.
         captions: closed captions that the file has with this frame.
     """
 
@@ -72,6 +74,7 @@ class Frame:
     time_base: Fraction
     duration: int | None = None
     cut: bool = False
+    segment: int | None = 0
     captions: bytes | None = None
 
     @property

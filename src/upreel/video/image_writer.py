@@ -96,13 +96,10 @@ class ImageWriter:
         self.colors = replace(
             output_colors(video, self.layout, still=source.media is None), range="pc", siting=None
         )
-        self._pending: PendingFile | PendingFolder
-        if kind == "image":
-            self._pending = PendingFile(target, overwrite=overwrite)
-        else:
-            self._pending = PendingFolder(
-                folder, overwrite=overwrite, replaces=names_like(self._names)
-            )
+        self._folder = folder
+        self._overwrite = overwrite
+        self._work: Path | None = None
+        self._pending: PendingFile | PendingFolder | None = None
         self._count = 0
         self._stack = ExitStack()
         self._warn_of_losses(source)
@@ -118,7 +115,19 @@ class ImageWriter:
         Raises:
             OutputError: the place cannot be written to.
         """
-        self._stack.enter_context(self._pending)
+        if self._kind == "image":
+            pending: PendingFile | PendingFolder = PendingFile(
+                self._target, overwrite=self._overwrite
+            )
+        else:
+            pending = PendingFolder(
+                self._folder,
+                overwrite=self._overwrite,
+                replaces=names_like(self._names),
+                folder=self._work,
+            )
+        self._pending = pending
+        self._stack.enter_context(pending)
         return self
 
     def __exit__(
@@ -129,6 +138,11 @@ class ImageWriter:
     ) -> None:
         """Remove what `finish` has not completed."""
         self._stack.close()
+
+    def work_in(self, folder: Path) -> Self:
+        """Make the hidden folder in another one, on the same file system."""
+        self._work = folder
+        return self
 
     def _warn_of_losses(self, source: Reader) -> None:
         others = 0 if source.media is None else len(source.media.streams) - 1
@@ -165,20 +179,41 @@ class ImageWriter:
             UsageError: a second frame for a single image.
             OutputError: the disk is full, or something else hinders writing.
         """
-        if self._kind == "image" and self._count:
-            raise self._more_than_one()
+        self.put(self.encode(frame))
+
+    def encode(self, frame: Frame) -> bytes:
+        """The bytes of a frame as an image.
+
+        Raises:
+            OutputError: it cannot be coded as an image of this kind.
+        """
         if frame.layout != self.layout or (frame.width, frame.height) != self.size:
             raise ValueError(
                 f"a frame of {self.size[0]}x{self.size[1]} and {self.layout} was expected, "
                 f"found {frame.width}x{frame.height} and {frame.layout}"
             )
         self._left_out.look(frame)
+        try:
+            return self._encoded(frame)
+        except OSError as error:
+            raise failed(self._target, error) from error
+
+    def put(self, data: bytes) -> None:
+        """Write the bytes of the next image.
+
+        Raises:
+            UsageError: a second one for a single image.
+            OutputError: the disk is full, or something else hinders writing.
+        """
+        assert self._pending is not None
+        if self._kind == "image" and self._count:
+            raise self._more_than_one()
         self._count += 1
         path = self._pending.path
         if self._kind != "image":
             path = path / (self._names % self._count)
         try:
-            path.write_bytes(self._encoded(frame))
+            path.write_bytes(data)
         except OSError as error:
             raise failed(self._target, error) from error
 
@@ -200,7 +235,7 @@ class ImageWriter:
         Raises:
             OutputError: no frame was written, or something hinders writing.
         """
-        if not self._count:
+        if not self._count or self._pending is None:
             raise OutputError(f"Nothing to write to {self._target}: the source has no frame.")
         return self._pending.commit(partial=partial)
 

@@ -9,8 +9,10 @@ from dataclasses import replace
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from typing import BinaryIO
 
 import av
+import av.container
 import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import ColorRange, VideoReformatter
@@ -18,8 +20,9 @@ from av.video.reformatter import ColorRange, VideoReformatter
 from upreel.errors import MediaError
 from upreel.video.frame import PixelLayout, Plane
 from upreel.video.pixels import canonical, frame_of, pixel_format_of, planes_of
-from upreel.video.probe import VideoInfo, describe_video, first_frame
+from upreel.video.probe import VideoInfo, allowed_formats, check_file, describe_video, first_frame
 from upreel.video.tags import side_data_of
+from upreel.video.trust import TRUST, Trust, small_allocations
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"})
 """Endings of the names of images, in lower case. GIFs are videos here."""
@@ -103,19 +106,23 @@ def missing_numbers(paths: Sequence[Path]) -> tuple[Path, int] | None:
 class ImageReader:
     """Reads images one after the other; all have the size and the pixel layout of the first."""
 
-    def __init__(self, paths: tuple[Path, ...], frame_rate: Fraction) -> None:
+    def __init__(
+        self, paths: tuple[Path, ...], frame_rate: Fraction, *, trust: Trust = TRUST
+    ) -> None:
         """Look at the first image.
 
         Args:
             paths: of the images, in their order.
             frame_rate: images in a second.
+            trust: what an image may cost.
 
         Raises:
             MediaError: the first image cannot be read.
         """
         self._paths = paths
+        self._trust = trust
         self._reformatter = VideoReformatter()
-        frame, info = _decode(paths[0])
+        frame, info = _decode(paths[0], trust)
         planes, layout = _upright(frame, info.layout, self._reformatter)
         height, width = planes[0].shape
         self.video = VideoInfo(
@@ -145,7 +152,7 @@ class ImageReader:
         Raises:
             MediaError: it cannot be read, or is of another size than the first.
         """
-        frame, info = _decode(self._paths[index])
+        frame, info = _decode(self._paths[index], self._trust)
         planes, layout = _upright(frame, info.layout, self._reformatter)
         height, width = planes[0].shape
         if (width, height) != (self.video.width, self.video.height):
@@ -167,14 +174,17 @@ class ImageReader:
         return planes_of(made)
 
 
-def _decode(path: Path) -> tuple[av.VideoFrame, VideoInfo]:
+def _decode(path: Path, trust: Trust) -> tuple[av.VideoFrame, VideoInfo]:
+    check_file(path, trust)
     # A file object, since FFmpeg would read a `%` in the name of an image as a pattern.
+    formats = f"{allowed_formats()},image2"  # which an odd name stands for
+    options = {"protocol_whitelist": "none", "format_whitelist": formats}
     try:
-        with path.open("rb") as file, av.open(file, "r") as container:
+        with path.open("rb") as file, _open(file, options, trust) as container:
             if not container.streams.video:
                 raise MediaError(f"{path} is not an image")
             stream = container.streams.video[0]
-            frame = first_frame(container, stream, path)
+            frame = first_frame(container, stream, path, trust)
             info = describe_video(stream, frame)
             if info.layout.family == "gray" and info.colors.range is None:
                 info = replace(info, colors=replace(info.colors, range="pc"))  # as all stills are
@@ -183,6 +193,11 @@ def _decode(path: Path) -> tuple[av.VideoFrame, VideoInfo]:
         raise MediaError(
             f"{path} is not an image that can be read; remove or replace it"
         ) from error
+
+
+def _open(file: BinaryIO, options: dict[str, str], trust: Trust) -> av.container.InputContainer:
+    with small_allocations(trust):
+        return av.open(file, "r", container_options=options)
 
 
 def _upright(

@@ -22,6 +22,15 @@ from upreel.video.hdr import Hdr, dynamic_hdr_of, hdr_of
 from upreel.video.pixels import canonical, layout_of
 from upreel.video.tags import color_tags_of, first_field_of, side_data_of
 from upreel.video.transparency import decoder_of
+from upreel.video.trust import (
+    PLAYLISTS,
+    TRUST,
+    Trust,
+    address_of,
+    check_playlist,
+    check_png,
+    small_allocations,
+)
 
 Kind = Literal["video", "audio", "subtitle", "data", "attachment", "cover", "unknown"]
 FieldOrder = Literal["progressive", "top", "bottom"]
@@ -32,7 +41,7 @@ _FIELD_ORDERS: dict[int, FieldOrder] = {
     1: "progressive", 2: "top", 3: "bottom", 4: "bottom", 5: "top"
 }  # fmt: skip
 # Lists of other files, and text shown as a picture of a terminal: not what a path should stand for.
-_REFUSED_FORMATS = frozenset({"concat", "hls", "dash", "imf", "sdp", "rtsp", "tty"})
+_REFUSED_FORMATS = PLAYLISTS | {"dash", "imf", "sdp", "rtsp", "tty", "vobsub"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +162,8 @@ class MediaInfo:
 
 
 @lru_cache(maxsize=1)
-def _allowed_formats() -> str:
+def allowed_formats() -> str:
+    """FFmpeg's names of the formats that a path may stand for, as its options want them."""
     formats = (av.ContainerFormat(name) for name in av.formats_available)
     allowed = (
         format.name for format in formats
@@ -162,11 +172,33 @@ def _allowed_formats() -> str:
     return ",".join(sorted(allowed))
 
 
-def open_media(path: Path) -> av.container.InputContainer:
-    """Open a file for reading; nothing that it refers to is opened with it.
+def open_media(path: Path, trust: Trust = TRUST) -> av.container.InputContainer:
+    """Open a file for reading; nothing that it refers to is opened with it, unless that is allowed.
 
     Raises:
-        MediaError: there is no such file, or it is not a media file.
+        MediaError: there is no such file, it is not a media file, or it asks for too much trust.
+    """
+    elsewhere = address_of(path, trust)
+    if elsewhere is None:
+        check_file(path, trust)
+    address, protocols = elsewhere or (f"file:{path}", ("file", *trust.protocols))
+    formats = (allowed_formats(), *(PLAYLISTS if trust.protocols else ()))
+    options = {"protocol_whitelist": ",".join(protocols), "format_whitelist": ",".join(formats)}
+    try:
+        with small_allocations(trust):
+            return av.open(address, "r", container_options=options, metadata_errors="replace")
+    except (av.FFmpegError, ValueError) as error:
+        raise MediaError(
+            f"{path} is not a video that FFmpeg can read ({_reason(error)}); "
+            "check that the file is complete"
+        ) from error
+
+
+def check_file(path: Path, trust: Trust = TRUST) -> None:
+    """Refuse what must not come before FFmpeg.
+
+    Raises:
+        MediaError: it is no file or an empty one, a playlist, or a PNG that inflates.
     """
     if not path.is_file():
         found = "is not a regular file" if path.exists() else "does not exist"
@@ -179,16 +211,8 @@ def open_media(path: Path) -> av.container.InputContainer:
             head = file.read(16)
     except OSError as error:
         raise MediaError(f"{path} cannot be read ({error.strerror}); check its rights") from error
-    if head.lstrip(b"\xef\xbb\xbf").startswith((b"#EXTM3U", b"ffconcat")):
-        raise MediaError(f"{path} is a playlist of other files; give one of the videos it names")
-    options = {"protocol_whitelist": "file", "format_whitelist": _allowed_formats()}
-    try:
-        return av.open(f"file:{path}", "r", container_options=options, metadata_errors="replace")
-    except (av.FFmpegError, ValueError) as error:
-        raise MediaError(
-            f"{path} is not a video that FFmpeg can read ({_reason(error)}); "
-            "check that the file is complete"
-        ) from error
+    check_playlist(head, path, trust)
+    check_png(head, path, trust)
 
 
 def _reason(error: Exception) -> str:
@@ -207,13 +231,16 @@ def video_stream(container: av.container.InputContainer) -> av.VideoStream | Non
     return next(iter(defaults + streams), None)
 
 
-def limit_size(context: av.VideoCodecContext) -> None:
+def limit_size(context: av.VideoCodecContext, trust: Trust) -> None:
     """Let a decoder that is not open yet refuse larger frames than the header promises."""
-    context.options = {"max_pixels": str(MAX_SIDE**2)}
+    context.options = {"max_pixels": str(trust.max_pixels)}
 
 
 def first_frame(
-    container: av.container.InputContainer, stream: av.VideoStream, path: Path
+    container: av.container.InputContainer,
+    stream: av.VideoStream,
+    path: Path,
+    trust: Trust = TRUST,
 ) -> av.VideoFrame:
     """Decode up to the first frame of the video, sizes checked before.
 
@@ -228,8 +255,9 @@ def first_frame(
         raise MediaError(
             f"{name} is {context.width}x{context.height}; at most {MAX_SIDE}x{MAX_SIDE} can be read"
         )
+    trust.refuse(name, context.width, context.height)
     decoder = decoder_of(stream)
-    limit_size(decoder)
+    limit_size(decoder, trust)
     reason = "it has no video packets"
     try:
         for packet in container.demux(stream):
@@ -243,7 +271,7 @@ def first_frame(
     except av.FFmpegError as error:
         reason = _reason(error)
     if context.width == 0:
-        reason = f"the size of its frames is unknown or above {MAX_SIDE}x{MAX_SIDE}"
+        reason = f"the size of its frames is unknown or above {trust.max_pixels} pixels"
     raise MediaError(f"no picture in {name} can be decoded ({reason}); check that it is complete")
 
 
@@ -349,7 +377,7 @@ def media_info(
         container=container.format.name,
         start=_seconds(container.start_time, microsecond) or Fraction(0),
         duration=_seconds(container.duration, microsecond),
-        size_bytes=path.stat().st_size,
+        size_bytes=container.size,
         metadata=dict(container.metadata),
         chapters=tuple(
             Chapter(
@@ -364,18 +392,22 @@ def media_info(
     )
 
 
-def probe(path: str | Path) -> MediaInfo:
+def probe(path: str | Path, trust: Trust = TRUST) -> MediaInfo:
     """What a file says of itself; its first frame is decoded, for what only frames tell.
+
+    Args:
+        path: of the file.
+        trust: what it may cost, and where it may lead.
 
     Raises:
         MediaError: there is no such file, it is not a media file, or its video cannot be decoded.
     """
     path = Path(path)
-    with open_media(path) as container:
+    with open_media(path, trust) as container:
         stream = video_stream(container)
         video = None
         if stream is not None:
-            video = describe_video(stream, first_frame(container, stream, path))
+            video = describe_video(stream, first_frame(container, stream, path, trust))
         return media_info(container, path, video)
 
 

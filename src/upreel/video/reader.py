@@ -23,6 +23,7 @@ from upreel.video.images import ImageReader, find_images, is_image_source, missi
 from upreel.video.pixels import canonical, layout_of, planes_of
 from upreel.video.probe import MediaInfo, VideoInfo, flags_of, probe
 from upreel.video.transparency import is_transparent
+from upreel.video.trust import TRUST, Trust
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Reader:
         kind: what it is; an animated GIF is a `video`.
         video: the frames as they are delivered.
         media: the whole file; `None` for images.
+        trust: what the input may cost, and where it may lead.
         transparent: whether a frame that has been read was not opaque everywhere.
         damage: one sentence on what is truncated or corrupt, as far as it has been read.
     """
@@ -59,6 +61,7 @@ class Reader:
         end: Fraction | None = None,
         deinterlace: Deinterlace = "auto",
         frame_rate: Fraction = DEFAULT_RATE,
+        trust: Trust = TRUST,
     ) -> None:
         """Prepare to read.
 
@@ -70,8 +73,10 @@ class Reader:
             end: seconds from the beginning of the input; the frame at it is left out.
             deinterlace: `auto` rebuilds frames that are flagged as interlaced.
             frame_rate: of images.
+            trust: what the input may cost, and where it may lead.
         """
         self.path = Path(source)
+        self.trust = trust
         self._source = source
         self._start = start
         self._end = end
@@ -96,11 +101,11 @@ class Reader:
                     "%s is missing%s; the images before and after follow each other.", path, more
                 )
             self.kind = "image" if self.path.is_file() else "images"
-            self._images = ImageReader(paths, self._frame_rate)
+            self._images = ImageReader(paths, self._frame_rate, trust=self.trust)
             self.video, self.media = self._images.video, None
             return self
         self.kind = "video"
-        media = probe(self.path)
+        media = probe(self.path, self.trust)
         if media.video is None:
             kinds = ", ".join(sorted({stream.kind for stream in media.streams})) or "nothing"
             raise MediaError(f"{self.path} has no video stream (only {kinds}); give a video file")
@@ -179,7 +184,7 @@ class Reader:
         source, zero = self.media.video, self.media.start
         start = None if self._start is None else zero + self._start
         end = None if self._end is None else zero + self._end
-        self._decoder = Decoder(self.path, source.index, start=start)
+        self._decoder = Decoder(self.path, source.index, start=start, trust=self.trust)
         tick = _tick(source)
         frames = _alike(_timed(self._decoder, source.time_base, tick), source)
         if source.interlaced or self._deinterlace != "off":

@@ -28,17 +28,27 @@ class Cut:
         start: seconds of the source; `None`: from its beginning.
         end: seconds of the source; `None`: to its end.
         shift: seconds taken off every instant.
+        slower: by how much the result is slower; what is left of every instant is multiplied.
     """
 
     start: Fraction | None = None
     end: Fraction | None = None
     shift: Fraction = Fraction(0)
+    slower: int = 1
 
     def holds(self, instant: Fraction) -> bool:
         """Whether an instant of the source lies in it."""
         return (self.start is None or instant >= self.start) and (
             self.end is None or instant < self.end
         )
+
+    def place(self, instant: Fraction) -> Fraction:
+        """Where an instant of the source goes."""
+        return (instant - self.shift) * self.slower
+
+    def origin(self, place: Fraction) -> Fraction:
+        """The instant of the source that goes to a place."""
+        return place / self.slower + self.shift
 
 
 class Route(Protocol):
@@ -131,8 +141,8 @@ class PacketCopy:
         pts = packet.pts if packet.pts is not None else packet.dts
         dts = packet.dts if packet.dts is not None else pts
         if pts is not None and dts is not None:
-            begin, duration = pts * base - cut.shift, (packet.duration or 0) * base
-            lead = (pts - dts) * base
+            begin, duration = cut.place(pts * base), (packet.duration or 0) * base * cut.slower
+            lead = (pts - dts) * base * cut.slower
             if self._frame and target < base:
                 # Instants of sound that were rounded (to Matroska's milliseconds) are exact again.
                 if self._expected is not None and abs(begin - self._expected) <= base:
@@ -194,7 +204,7 @@ class SoundConversion:
             instant = frame.pts * frame.time_base
             if cut.holds(instant):
                 frame.time_base = Fraction(1, frame.sample_rate)
-                frame.pts = ticks(instant - cut.shift, frame.time_base)
+                frame.pts = ticks(cut.place(instant), frame.time_base)
                 yield from self.stream.encode(frame)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import re
 from collections.abc import Iterable
 from fractions import Fraction
@@ -11,6 +13,7 @@ from typing import Literal, cast, get_args
 import av
 import av.filter
 import av.logging
+from av.dictionary import Dictionary
 from av.sidedata.sidedata import SideData, Type
 
 from upreel.video.frame import ColorTags, Siting
@@ -43,7 +46,7 @@ _log_level = Lock()
 def side_data_of(frame: av.VideoFrame, kind: Type) -> bytes | None:
     """The bytes of one kind of side data, a struct of FFmpeg; `None` where there is none."""
     try:
-        entries = cast("Iterable[SideData]", frame.side_data)  # a mapping that iterates over values
+        entries = list(cast("Iterable[SideData]", frame.side_data))  # a mapping of values
     except ValueError as error:
         # One kind that PyAV has no name for hides all others: "31 is not a valid Type".
         unnamed = str(error).split()[0]
@@ -52,7 +55,19 @@ def side_data_of(frame: av.VideoFrame, kind: Type) -> bytes | None:
         return side_data_of(
             _filtered(frame, ("sidedata", {"mode": "delete", "type": unnamed})), kind
         )
+    for entry in entries:
+        _keep_alive(entry)
     return next((bytes(entry) for entry in entries if entry.type == kind), None)
+
+
+def _keep_alive(entry: SideData) -> None:
+    """Never let go of what an entry says of itself, such as the name of a colour profile.
+
+    PyAV (18.1) frees it with the entry, and FFmpeg once more with the frame: the process crashes.
+    """
+    for held in gc.get_referents(entry):
+        if isinstance(held, Dictionary) and len(held):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
 
 
 def _filtered(frame: av.VideoFrame, *filters: tuple[str, dict[str, str]]) -> av.VideoFrame:

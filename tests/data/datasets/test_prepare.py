@@ -293,3 +293,13 @@ def test_an_index_of_others_is_not_trusted(tmp_path: Path, change: dict[str, str
     (tmp_path / NAME).write_text(json.dumps(index))
     with pytest.raises(MediaError, match=r"expected an index of format 1 in"):
         read_index(tmp_path)
+
+
+@pytest.mark.parametrize("name", [b"\0q", b"\xab\xab"])
+def test_an_archive_with_a_name_that_is_none(tmp_path: Path, name: bytes) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("\xe4", b"x")  # two bytes of UTF-8
+    path.write_bytes(path.read_bytes().replace("\xe4".encode(), name))
+    with pytest.raises(MediaError, match=r"expected a zip file in .*, found a damaged one"):
+        extract(path, tmp_path / "root")

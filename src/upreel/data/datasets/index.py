@@ -91,8 +91,18 @@ def _check_inside(root: Path, index: Index) -> None:
     """Refuse clips that are not below the index; names are those of files elsewhere."""
     for entry in index.clips:
         for text in (entry.name, entry.path):
-            if PurePosixPath(text).is_absolute() or {"..", ""} & {*text.split("/")}:
-                raise MediaError(f"expected a name inside {root}, found {text!r}")
+            check_inside(root, text)
+
+
+def check_inside(root: Path, name: str) -> None:
+    """Refuse a name that leads out of a folder.
+
+    Raises:
+        MediaError: it does.
+    """
+    leads_out = PurePosixPath(name).is_absolute() or {"..", ""} & {*name.split("/")}
+    if leads_out or "\0" in name:
+        raise MediaError(f"expected a name inside {root}, found {name!r}")
 
 
 def select(clips: Sequence[Entry], split: Part) -> list[Entry]:

@@ -18,6 +18,9 @@ from upreel.errors import MediaError, UsageError
 
 log = logging.getLogger(__name__)
 
+# Names without a letter, or in no encoding, are more than zipfile expects.
+_DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, IndexError)
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:
@@ -190,7 +193,9 @@ def extract(archive: Path, root: Path) -> None:
                 if nested:
                     member.filename = member.filename.split("/", 1)[1]
                 file.extract(member, home)
-    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
+    except MediaError:
+        raise
+    except _DAMAGED as error:
         raise MediaError(
             f"expected a zip file in {archive}, found a damaged one: {error}; remove it and "
             "download it again"

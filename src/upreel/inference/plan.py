@@ -1,0 +1,141 @@
+"""How a video is cut into segments that are enlarged by themselves, whoever does it and when.
+
+A segment depends on the source alone: scene cuts are looked for anew in each, the network starts
+from an empty state, and where a segment does not begin with a scene, some frames before it are
+stepped first and their results left out. So it makes no difference whether one run enlarges all
+segments, several runs do, or several machines. What the empty state costs is measured by
+`scripts/reset_price.py`; `docs/reliability.md` has the curve.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from upreel.models.upscaler import Spec
+from upreel.video.frame import Frame
+from upreel.video.scenes import mark_cuts
+
+MOST_FRAMES = 400
+"""Frames of the source in a segment, at most; from half as many on it ends with its scene."""
+
+WARM_UP = 12
+"""Frames that a recurrent network sees before the first of a segment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The rule by which a video is cut.
+
+    Attributes:
+        most: frames of the source in a segment, at most. A scene cut ends one that has half of it.
+        warm_up: frames before a segment that are stepped first, unless it begins with a scene.
+        ahead: frames after a segment that are shown to the last of its own.
+    """
+
+    most: int = MOST_FRAMES
+    warm_up: int = WARM_UP
+    ahead: int = 0
+
+    @classmethod
+    def of(cls, *specs: Spec, most: int = MOST_FRAMES) -> Plan:
+        """The plan for upscalers behind each other; without a recurrent one, for neighbours."""
+        return cls(
+            most,
+            sum(spec.past + (WARM_UP if spec.recurrent else 0) for spec in specs),
+            sum(spec.future for spec in specs),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a segment begins.
+
+    Attributes:
+        number: of the segment, from 0.
+        frame: its first frame, counted in the source.
+        scene: whether a scene begins there, so that nothing before it matters.
+    """
+
+    number: int = 0
+    frame: int = 0
+    scene: bool = True
+
+
+def cut_into_segments(
+    frames: Iterable[Frame],
+    plan: Plan,
+    start: Start | None = Start(),
+    found: Callable[[Start], None] = lambda start: None,
+) -> Generator[Frame, None, None]:
+    """Lay a source out as segments, one after the other.
+
+    Args:
+        frames: of the source, from its first one.
+        plan: the rule.
+        start: the first segment wanted; frames that it does not need are read and left out.
+            `None`: no segment is wanted.
+        found: called with where each further segment begins, before its first frame comes.
+
+    Yields:
+        Frames with `segment` and `cut` set. Those around a segment, which are only there for its
+        own, have no `segment`; they come again as frames of another, so instants go back there.
+        The first frame of each run-in has `cut` set: a state begins anew. At most
+        `plan.warm_up + plan.ahead` frames are held, and two.
+    """
+    source = _Rewindable(frames, keep=plan.warm_up + plan.ahead + 2)
+    while start is not None:
+        run_in = 0 if start.scene else min(plan.warm_up, start.frame)
+        following = yield from _segment(source, plan, start, start.frame - run_in)
+        if following is not None:
+            found(following)
+        start = following
+
+
+def _segment(
+    source: _Rewindable, plan: Plan, start: Start, begin: int
+) -> Generator[Frame, None, Start | None]:
+    """The frames of one segment and those around it; returns where the next one begins."""
+    following: Start | None = None
+    for index, frame in enumerate(mark_cuts(source.since(begin)), begin):
+        length = index - start.frame
+        if following is None and _ends(frame, length, plan):
+            following = Start(start.number + 1, index, frame.cut)
+        if following is not None and (following.scene or index >= following.frame + plan.ahead):
+            return following
+        own = length >= 0 and following is None
+        yield replace(frame, segment=start.number if own else None, cut=frame.cut or index == begin)
+    return following
+
+
+def _ends(frame: Frame, length: int, plan: Plan) -> bool:
+    """Whether a segment ends before a frame."""
+    return length >= plan.most or (length > 0 and frame.cut and 2 * length >= plan.most)
+
+
+class _Rewindable:
+    """Frames of a stream by their number; the latest can be had again."""
+
+    def __init__(self, frames: Iterable[Frame], *, keep: int) -> None:
+        """Wrap a stream.
+
+        Args:
+            frames: the stream.
+            keep: how many of the latest frames are held.
+        """
+        self._frames = iter(frames)
+        self._held: deque[Frame] = deque(maxlen=keep)
+        self._read = 0
+
+    def since(self, index: int) -> Iterator[Frame]:
+        """Frames from a number on, which may be held, or is still to come."""
+        while True:
+            while self._read <= index:
+                frame = next(self._frames, None)
+                if frame is None:
+                    return
+                self._held.append(frame)
+                self._read += 1
+            yield self._held[index - self._read]
+            index += 1

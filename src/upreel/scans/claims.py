@@ -1,0 +1,92 @@
+"""How much a file says it holds, from its header alone: a small one can claim, or inflate to, much.
+
+Other formats than these store their values as they are, and cannot hold more than their bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from upreel.errors import MediaError
+from upreel.scans.facts import require
+
+MAX_PIXELS = 2**28
+"""Of all frames of a scan together: 1 GiB of heights."""
+
+
+def refuse_claims(path: Path, most: int) -> None:
+    """Refuse a file that claims more pixels than that.
+
+    Raises:
+        MediaError: it does.
+        Exception: its header cannot be read.
+    """
+    count = _COUNTS.get(path.suffix.lower())
+    claimed = count(path) if count else 0
+    if claimed > most:
+        raise MediaError(
+            f"{path} says it has {claimed} pixels in all; at most {most} are read, because a small "
+            f"file can claim any number: --max-pixels {claimed} if you trust it"
+        )
+
+
+def _count_npy(path: Path) -> int:
+    with path.open("rb") as file:
+        return _count_array(file)
+
+
+def _count_array(file: IO[bytes]) -> int:
+    version = np.lib.format.read_magic(file)
+    read = (
+        np.lib.format.read_array_header_1_0
+        if version == (1, 0)
+        else np.lib.format.read_array_header_2_0
+    )
+    return math.prod(read(file)[0])
+
+
+def _count_npz(path: Path) -> int:
+    total = 0
+    with zipfile.ZipFile(path) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as file:
+                total += _count_array(file)
+    return total
+
+
+def _count_png(path: Path) -> int:
+    with path.open("rb") as file:
+        head = file.read(24)  # signature, length and name of the first chunk, width, height
+    return int.from_bytes(head[16:20], "big") * int.from_bytes(head[20:24], "big")
+
+
+def _count_tiff(path: Path) -> int:
+    with require("tifffile", path.suffix).TiffFile(path) as file:
+        return int(sum(page.size for page in file.pages))
+
+
+def _count_h5(path: Path) -> int:
+    h5py = require("h5py", ".h5-jpk")
+    sizes: list[int] = []
+    with h5py.File(path) as file:
+        file.visititems(
+            lambda name, each: sizes.append(each.size) if isinstance(each, h5py.Dataset) else None
+        )
+    return sum(sizes)
+
+
+_COUNTS: Mapping[str, Callable[[Path], int]] = {
+    ".h5-jpk": _count_h5,
+    ".jpk": _count_tiff,
+    ".npy": _count_npy,
+    ".npz": _count_npz,
+    ".png": _count_png,
+    ".tif": _count_tiff,
+    ".tiff": _count_tiff,
+}
