@@ -116,3 +116,9 @@ def test_the_state_is_as_large_as_a_step_returns_it() -> None:
     assert {k: (v.shape, v.dtype) for k, v in made.items()} == {
         k: (v.shape, v.dtype) for k, v in real.items()
     }
+
+
+def test_an_interpolator_is_measured_too() -> None:
+    cost = measure("glide", (48, 32))
+    assert cost.parameters == 236_315
+    assert cost.milliseconds > 0

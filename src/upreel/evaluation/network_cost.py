@@ -101,7 +101,9 @@ def make_window(spec: Spec, size: tuple[int, int], device: torch.device) -> Wind
     planes, frames = PLANES[spec.color], spec.past + spec.step + spec.future
     clip = torch.rand(1, frames, planes, *size, device=device)
     still = torch.zeros(1, spec.step, spec.past + spec.future, 2, *size, device=device)
-    return Window(clip, spec.past, spec.future, dict.fromkeys(spec.inputs, still))
+    along = torch.zeros(1, frames - 1, 2, 2, *size, device=device)
+    inputs = {name: along if name == "flow_along" else still for name in spec.inputs}
+    return Window(clip, spec.past, spec.future, inputs)
 
 
 def make_state(network: Upscaler, size: tuple[int, int], device: torch.device) -> State:
