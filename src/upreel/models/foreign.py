@@ -105,8 +105,7 @@ def _read_whole(path: Path) -> dict[str, Tensor]:
 def _load(path: Path) -> object:
     if not path.is_file():
         raise WeightsError(f"expected a file of weights, found nothing at {path}")
-    if is_zipfile(path):
-        _refuse_compressed(path)
+    _refuse_compressed(path)
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # in a damaged file the unpickler may stumble over anything
@@ -119,6 +118,8 @@ def _load(path: Path) -> object:
 def _refuse_compressed(path: Path) -> None:
     """Refuse an archive that is larger unpacked: torch itself writes none."""
     try:
+        if not is_zipfile(path):
+            return
         with ZipFile(path) as file:
             inside = sum(member.file_size for member in file.infolist())
     except (BadZipFile, OSError, ValueError, NotImplementedError):
