@@ -28,17 +28,8 @@ class Average(nn.Module):
         return [_mix(window, 1 - instant) for instant in instants]
 
 
-class Repeat(nn.Module):
+class Repeat(Average):
     """Each new frame is the one before it: what moves does so in jerks."""
-
-    @property
-    def spec(self) -> Spec:
-        """The frame after, which tells where a scene ends; single pixels."""
-        return Spec(scale=1, color="luma", rate=2, future=1, halo=0)
-
-    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
-        """Show the frame twice: see `Upscaler.step`."""
-        return double(self, window), {}
 
     def between(self, window: Window, instants: Sequence[float]) -> list[Between]:
         """Show the frame before, at every instant: see `Interpolator.between`."""
