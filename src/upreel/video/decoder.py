@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import TypeAlias
 
@@ -17,6 +17,7 @@ from upreel.video.transparency import decoder_of, say_unread_layer
 from upreel.video.trust import TRUST, Trust
 
 Packet: TypeAlias = "av.Packet[av.stream.Stream]"
+VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 
 _MAX_READ_ERRORS = 100
 # How far before the wanted instant to look for a keyframe, seconds; further back with each try.
@@ -25,6 +26,14 @@ _SEEK_MARGINS = (1, 10, 60)
 _EXACT_DURATIONS = ("matroska", "flv", "asf")
 # Containers with an entry in their index for every packet.
 _FULL_INDEXES = ("mov", "avi")
+# Containers that find an instant again, as tests show.
+_SEEKABLE = ("mov", "matroska", "mpegts", "avi")
+_UNKNOWN = -(2**63)
+# Groups of pictures to begin before a frame.
+_GROUPS = 2
+# How far before a frame to look for keyframes, seconds: first there, then twice as far each time.
+_SEEK_STEP = Fraction(1, 4)
+_SEEK_TRIES = 12
 
 
 class Decoder:
@@ -77,6 +86,47 @@ class Decoder:
         with open_media(self._path, self._trust) as container:
             yield from self._decoded(container)
 
+    def since(self, pts: int) -> Iterator[av.VideoFrame]:
+        """Frames that begin before one of which the pts is known; none where that is not sure.
+
+        Frames of an open group of pictures refer to the group before, so two groups have to be
+        found that begin before this frame; what comes with the first of them is left out.
+        """
+        with open_media(self._path, self._trust) as container:
+            instant = self._groups_before(container, pts)
+            if instant is None:
+                return
+            container.seek(instant, stream=self._stream(container))
+            keyframes = 0
+            for frame in self._decoded(container, since=pts):
+                keyframes += frame.key_frame
+                if keyframes >= _GROUPS:
+                    yield frame
+
+    def _groups_before(self, container: av.container.InputContainer, pts: int) -> int | None:
+        """Where to seek to, for two keyframes before a pts."""
+        stream = self._stream(container)
+        if not container.format.name.startswith(_SEEKABLE) or stream.time_base is None:
+            return None
+        if _counts_packets(container) and stream.codec_context.has_b_frames:
+            return None
+        begin = (container.start_time or 0) / (av.time_base * stream.time_base)
+        instant, step = pts - 1, int(_SEEK_STEP / stream.time_base) + 1
+        for _ in range(_SEEK_TRIES):
+            if instant <= begin:
+                return None  # there is nothing to be saved
+            try:
+                container.seek(instant, stream=stream)
+                packets = takewhile(lambda packet: _time(packet) < pts, container.demux(stream))
+                keyframes = [_time(packet) for packet in packets if _begins_group(packet)]
+            except av.FFmpegError:
+                return None
+            if len(keyframes) >= _GROUPS:
+                return instant
+            instant = min([instant, *keyframes]) - step
+            step *= 2
+        return None
+
     def _sought(
         self, container: av.container.InputContainer, start: Fraction
     ) -> Iterator[av.VideoFrame] | None:
@@ -103,8 +153,13 @@ class Decoder:
     def _stream(self, container: av.container.InputContainer) -> av.VideoStream:
         return next(s for s in container.streams.video if s.index == self._index)
 
-    def _decoded(self, container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
-        """Decode to the end of the file, over what cannot be decoded."""
+    def _decoded(
+        self, container: av.container.InputContainer, *, since: int | None = None
+    ) -> Iterator[av.VideoFrame]:
+        """Decode to the end of the file, over what cannot be decoded.
+
+        Frames before the pts `since`, if it is given, are known not to be damaged.
+        """
         stream = self._stream(container)
         decoder = decoder_of(stream)
         say_unread_layer(stream, decoder)
@@ -112,11 +167,15 @@ class Decoder:
         limit_size(decoder, self._trust)
         resyncs = container.format.name.startswith("mpeg")
         clock = _Counter() if _counts_packets(container) else None
-        extent = _Extent()
+        extent, indexed = _Extent(), container.format.name.startswith(_FULL_INDEXES)
         self._corrupt = self._repaired = self._read_errors = 0
         self._began = False
         for packet in self._demuxed(container):
             is_video = packet.stream.index == self._index  # a packet that flushes has no index
+            if is_video and since is not None and indexed and not extent.packets:
+                if packet.dts is None:
+                    return  # not to be found in the index
+                extent.first = stream.index_entries.search_timestamp(packet.dts, any_frame=True)
             extent.add(packet, is_video=is_video)
             if not is_video:
                 continue
@@ -130,6 +189,8 @@ class Decoder:
             for frame in self._frames_of(decoder, packet):
                 if clock is not None:
                     clock.set_pts(frame)
+                known = since is not None and (frame.pts is None or frame.pts < since)
+                self._repaired += frame.is_corrupt and self._began and not known
                 yield frame
         self._missing = self._shortfall(container, stream, extent)
 
@@ -143,15 +204,12 @@ class Decoder:
             else:
                 return
 
-    def _frames_of(self, decoder: av.VideoCodecContext, packet: Packet) -> Iterator[av.VideoFrame]:
+    def _frames_of(self, decoder: av.VideoCodecContext, packet: Packet) -> list[av.VideoFrame]:
         try:
-            frames = decoder.decode(packet)
+            return decoder.decode(packet)
         except av.FFmpegError:
             self._corrupt += self._began
-            return
-        for frame in frames:
-            self._repaired += frame.is_corrupt and self._began
-            yield frame
+            return []
 
     def _shortfall(
         self, container: av.container.InputContainer, stream: av.VideoStream, extent: _Extent
@@ -159,11 +217,12 @@ class Decoder:
         """How much less has come than the header promises, in words."""
         name = container.format.name
         if name.startswith(_FULL_INDEXES) and self._start is None:
-            promised = len(stream.index_entries)
-            if promised > extent.packets:
-                promised = sum(entry.size > 0 for entry in stream.index_entries)
-            if promised > extent.packets:
-                return f"{promised - extent.packets} of {promised} frames are missing"
+            entries = stream.index_entries
+            if len(entries) - extent.first > extent.packets:
+                promised = [entry.size > 0 for entry in entries]
+                missing = sum(promised[extent.first :]) - extent.packets
+                if missing > 0:
+                    return f"{missing} of {sum(promised)} frames are missing"
         if name.startswith(_EXACT_DURATIONS):
             whole = (container.duration or 0) * Fraction(1, av.time_base)
             for promise, found, slack in (
@@ -175,14 +234,28 @@ class Decoder:
         return None
 
 
+def _time(packet: Packet | VideoPacket) -> int:
+    """When a packet is shown, or decoded where nobody says when it is shown."""
+    instant = packet.pts if packet.pts is not None else packet.dts
+    return _UNKNOWN if instant is None else instant
+
+
+def _begins_group(packet: Packet | VideoPacket) -> bool:
+    return packet.is_keyframe and _time(packet) != _UNKNOWN
+
+
 def _counts_packets(container: av.container.InputContainer) -> bool:
     return container.format.name == "avi"
 
 
 @dataclass(slots=True)
 class _Extent:
-    """What has been read: packets of the video, and where it and the file end, in seconds."""
+    """What has been read: packets of the video, and where it and the file end, in seconds.
 
+    `first` is the number of the first of these packets in the index of the file.
+    """
+
+    first: int = 0
     packets: int = 0
     video_end: Fraction = Fraction(0)
     end: Fraction = Fraction(0)
