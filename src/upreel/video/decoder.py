@@ -12,6 +12,7 @@ from typing import TypeAlias
 import av
 import av.container
 
+from upreel.video.place import Place
 from upreel.video.probe import limit_size, open_media, stream_duration
 from upreel.video.transparency import decoder_of, say_unread_layer
 from upreel.video.trust import TRUST, Trust
@@ -33,11 +34,14 @@ _UNKNOWN = -(2**63)
 _GROUPS = 2
 # How far before a frame to look for keyframes, seconds: first there, then twice as far each time.
 _SEEK_STEP = Fraction(1, 4)
-_SEEK_TRIES = 12
 
 
 class Decoder:
-    """One pass over a stream of a file; iterate it, then look at `damage`."""
+    """One pass over a stream of a file; iterate it, then look at `damage`.
+
+    Attributes:
+        position: of the latest packet in the file, in bytes; `None` where nobody knows.
+    """
 
     def __init__(
         self, path: Path, index: int, *, start: Fraction | None = None, trust: Trust = TRUST
@@ -60,6 +64,7 @@ class Decoder:
         self._read_errors = 0
         self._began = False
         self._missing: str | None = None
+        self.position: int | None = None
 
     @property
     def damage(self) -> str | None:
@@ -86,46 +91,47 @@ class Decoder:
         with open_media(self._path, self._trust) as container:
             yield from self._decoded(container)
 
-    def since(self, pts: int) -> Iterator[av.VideoFrame]:
-        """Frames that begin before one of which the pts is known; none where that is not sure.
+    def since(self, place: Place) -> Iterator[av.VideoFrame]:
+        """Frames that begin before a place; none where it is not sure that it lies behind them.
 
         Frames of an open group of pictures refer to the group before, so two groups have to be
-        found that begin before this frame; what comes with the first of them is left out.
+        found that begin before the first frame of the place; what comes with the first of them is
+        left out.
         """
         with open_media(self._path, self._trust) as container:
-            instant = self._groups_before(container, pts)
+            instant = self._groups_before(container, place)
             if instant is None:
                 return
             container.seek(instant, stream=self._stream(container))
             keyframes = 0
-            for frame in self._decoded(container, since=pts):
+            for frame in self._decoded(container, since=place.pts[0]):
                 keyframes += frame.key_frame
                 if keyframes >= _GROUPS:
                     yield frame
 
-    def _groups_before(self, container: av.container.InputContainer, pts: int) -> int | None:
-        """Where to seek to, for two keyframes before a pts."""
-        stream = self._stream(container)
-        if not container.format.name.startswith(_SEEKABLE) or stream.time_base is None:
+    def _groups_before(self, container: av.container.InputContainer, place: Place) -> int | None:
+        """Where to seek to, for two keyframes before a place."""
+        stream, pts = self._stream(container), place.pts[0]
+        time_base, reordered = stream.time_base, stream.codec_context.has_b_frames
+        counting = _counts_packets(container) and reordered
+        if time_base is None or counting or not container.format.name.startswith(_SEEKABLE):
             return None
-        if _counts_packets(container) and stream.codec_context.has_b_frames:
-            return None
-        begin = (container.start_time or 0) / (av.time_base * stream.time_base)
-        instant, step = pts - 1, int(_SEEK_STEP / stream.time_base) + 1
-        for _ in range(_SEEK_TRIES):
-            if instant <= begin:
-                return None  # there is nothing to be saved
+        begin = (container.start_time or 0) / (av.time_base * time_base)
+        instant, step = pts - 1, int(_SEEK_STEP / time_base) + 1
+        while instant > begin:
             try:
                 container.seek(instant, stream=stream)
                 packets = takewhile(lambda packet: _time(packet) < pts, container.demux(stream))
-                keyframes = [_time(packet) for packet in packets if _begins_group(packet)]
+                keyframes = [packet for packet in packets if packet.is_keyframe]
             except av.FFmpegError:
                 return None
-            if len(keyframes) >= _GROUPS:
+            if any(packet.pos is None or packet.pos > place.position for packet in keyframes):
+                return None
+            times = [time for packet in keyframes if (time := _time(packet)) != _UNKNOWN]
+            if len(times) >= _GROUPS:
                 return instant
-            instant = min([instant, *keyframes]) - step
-            step *= 2
-        return None
+            instant, step = min([instant, *times]) - step, 2 * step
+        return None  # there is nothing to be saved
 
     def _sought(
         self, container: av.container.InputContainer, start: Fraction
@@ -179,6 +185,7 @@ class Decoder:
             extent.add(packet, is_video=is_video)
             if not is_video:
                 continue
+            self.position = packet.pos if packet.size else self.position
             # What comes before the first keyframe, in a recording, is nobody's loss.
             self._began = self._began or packet.is_keyframe
             self._corrupt += packet.is_corrupt and self._began
@@ -238,10 +245,6 @@ def _time(packet: Packet | VideoPacket) -> int:
     """When a packet is shown, or decoded where nobody says when it is shown."""
     instant = packet.pts if packet.pts is not None else packet.dts
     return _UNKNOWN if instant is None else instant
-
-
-def _begins_group(packet: Packet | VideoPacket) -> bool:
-    return packet.is_keyframe and _time(packet) != _UNKNOWN
 
 
 def _counts_packets(container: av.container.InputContainer) -> bool:

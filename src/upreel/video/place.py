@@ -20,16 +20,19 @@ class Place:
         frame: its number in the source, from 0.
         pts: of the frame before it, and its own.
         checksum: of the planes of both.
+        position: how far the file had been read when the frame was there, in bytes. A file may have
+            the same pts again behind that.
     """
 
     frame: int
     pts: tuple[int, int]
     checksum: int
+    position: int
 
     @classmethod
-    def of(cls, number: int, before: Frame, frame: Frame) -> Place:
+    def of(cls, number: int, before: Frame, frame: Frame, *, position: int = 0) -> Place:
         """The place of a frame with a number, which comes right behind another."""
-        return cls(number, (before.pts, frame.pts), _checksum(before, frame))
+        return cls(number, (before.pts, frame.pts), _checksum(before, frame), position)
 
     def is_between(self, before: Frame, frame: Frame) -> bool:
         """Whether this is the frame, and that the one before it."""

@@ -210,10 +210,13 @@ class Reader:
             `None` where what came before the frame counts for those behind it: where the clock of
             the file is not regular, something is damaged or was transparent.
         """
-        regular = self._images is not None or self._clock.is_regular_since(before.pts)
+        if self._decoder is None:
+            return Place.of(number, before, frame)
+        position = self._decoder.position
+        regular = position is not None and self._clock.is_regular_since(before.pts)
         if not regular or self.damage is not None or self.transparent:
             return None
-        return Place.of(number, before, frame)
+        return Place.of(number, before, frame, position=position or 0)
 
     def _image_frames(self, images: ImageReader, first: int = 0) -> Iterator[Frame]:
         video = images.video
@@ -237,7 +240,7 @@ class Reader:
         end = None if self._end is None else zero + self._end
         self._decoder = Decoder(self.path, source.index, start=start, trust=self.trust)
         self._clock = _Clock(source.time_base, _tick(source))
-        decoded = self._decoder.since(place.pts[0]) if place else self._decoder
+        decoded = self._decoder.since(place) if place else self._decoder
         frames = _alike(self._clock.timed(decoded), source)
         if self._deinterlace != "off":
             first = None
