@@ -12,7 +12,7 @@ from typing import TypeAlias
 import av
 import av.container
 
-from upreel.video.place import Place
+from upreel.video.place import Place, Read
 from upreel.video.probe import limit_size, open_media, stream_duration
 from upreel.video.transparency import decoder_of, say_unread_layer
 from upreel.video.trust import TRUST, Trust
@@ -37,11 +37,7 @@ _SEEK_STEP = Fraction(1, 4)
 
 
 class Decoder:
-    """One pass over a stream of a file; iterate it, then look at `damage`.
-
-    Attributes:
-        position: of the latest packet in the file, in bytes; `None` where nobody knows.
-    """
+    """One pass over a stream of a file; iterate it, then look at `damage`."""
 
     def __init__(
         self, path: Path, index: int, *, start: Fraction | None = None, trust: Trust = TRUST
@@ -60,11 +56,11 @@ class Decoder:
         self._index = index
         self._start = start
         self._corrupt = 0
-        self._repaired = 0
+        self._repaired: list[int] = []  # pts of frames
         self._read_errors = 0
-        self._began = False
+        self._position = -1  # of the latest packet, in bytes
+        self._counts = False  # whether it counts if that is corrupt
         self._missing: str | None = None
-        self.position: int | None = None
 
     @property
     def damage(self) -> str | None:
@@ -72,9 +68,9 @@ class Decoder:
         found = []
         if self._corrupt:
             found.append(f"{self._corrupt} corrupt packet{'s' if self._corrupt > 1 else ''}")
-        if self._repaired:
-            plural = "s" if self._repaired > 1 else ""
-            found.append(f"{self._repaired} frame{plural} decoded with errors")
+        if repaired := len(self._repaired):
+            plural = "s" if repaired > 1 else ""
+            found.append(f"{repaired} frame{plural} decoded with errors")
         if self._missing:
             found.append(self._missing)
         elif self._read_errors:
@@ -91,6 +87,12 @@ class Decoder:
         with open_media(self._path, self._trust) as container:
             yield from self._decoded(container)
 
+    def read_before(self, pts: int) -> Read | None:
+        """What has been read now that the frame with a pts is there; `None` where nobody knows."""
+        if self._position < 0 or self._read_errors:
+            return None
+        return Read(self._position, self._corrupt, sum(each < pts for each in self._repaired))
+
     def since(self, place: Place) -> Iterator[av.VideoFrame]:
         """Frames that begin before a place; none where it is not sure that it lies behind them.
 
@@ -104,7 +106,7 @@ class Decoder:
                 return
             container.seek(instant, stream=self._stream(container))
             keyframes = 0
-            for frame in self._decoded(container, since=place.pts[0]):
+            for frame in self._decoded(container, place):
                 keyframes += frame.key_frame
                 if keyframes >= _GROUPS:
                     yield frame
@@ -125,7 +127,7 @@ class Decoder:
                 keyframes = [packet for packet in packets if packet.is_keyframe]
             except av.FFmpegError:
                 return None
-            if any(packet.pos is None or packet.pos > place.position for packet in keyframes):
+            if any(packet.pos is None or packet.pos > place.read.position for packet in keyframes):
                 return None
             times = [time for packet in keyframes if (time := _time(packet)) != _UNKNOWN]
             if len(times) >= _GROUPS:
@@ -160,11 +162,11 @@ class Decoder:
         return next(s for s in container.streams.video if s.index == self._index)
 
     def _decoded(
-        self, container: av.container.InputContainer, *, since: int | None = None
+        self, container: av.container.InputContainer, place: Place | None = None
     ) -> Iterator[av.VideoFrame]:
         """Decode to the end of the file, over what cannot be decoded.
 
-        Frames before the pts `since`, if it is given, are known not to be damaged.
+        What is damaged before a place is known, and not counted again.
         """
         stream = self._stream(container)
         decoder = decoder_of(stream)
@@ -174,21 +176,24 @@ class Decoder:
         resyncs = container.format.name.startswith("mpeg")
         clock = _Counter() if _counts_packets(container) else None
         extent, indexed = _Extent(), container.format.name.startswith(_FULL_INDEXES)
-        self._corrupt = self._repaired = self._read_errors = 0
-        self._began = False
+        read, known = (place.read, place.pts[1]) if place else (Read(), _UNKNOWN)
+        self._corrupt, self._repaired = read.corrupt, [_UNKNOWN] * read.repaired
+        self._read_errors = 0
+        began = False
         for packet in self._demuxed(container):
             is_video = packet.stream.index == self._index  # a packet that flushes has no index
-            if is_video and since is not None and indexed and not extent.packets:
+            if is_video and place and indexed and not extent.packets:
                 if packet.dts is None:
                     return  # not to be found in the index
                 extent.first = stream.index_entries.search_timestamp(packet.dts, any_frame=True)
             extent.add(packet, is_video=is_video)
             if not is_video:
                 continue
-            self.position = packet.pos if packet.size else self.position
+            self._position = self._position if packet.pos is None else packet.pos
             # What comes before the first keyframe, in a recording, is nobody's loss.
-            self._began = self._began or packet.is_keyframe
-            self._corrupt += packet.is_corrupt and self._began
+            began = began or packet.is_keyframe
+            self._counts = began and (place is None or self._position > read.position)
+            self._corrupt += packet.is_corrupt and self._counts
             if packet.is_corrupt and not resyncs:
                 continue  # half a packet: a decoder would lose whole frames over it at the end
             if clock is not None:
@@ -196,8 +201,9 @@ class Decoder:
             for frame in self._frames_of(decoder, packet):
                 if clock is not None:
                     clock.set_pts(frame)
-                known = since is not None and (frame.pts is None or frame.pts < since)
-                self._repaired += frame.is_corrupt and self._began and not known
+                pts = _UNKNOWN if frame.pts is None else frame.pts
+                if frame.is_corrupt and began and pts >= known:
+                    self._repaired.append(pts)
                 yield frame
         self._missing = self._shortfall(container, stream, extent)
 
@@ -215,7 +221,7 @@ class Decoder:
         try:
             return decoder.decode(packet)
         except av.FFmpegError:
-            self._corrupt += self._began
+            self._corrupt += self._counts
             return []
 
     def _shortfall(

@@ -13,6 +13,23 @@ from upreel.video.frame import Frame
 
 
 @dataclass(frozen=True, slots=True)
+class Read:
+    """What has been read of a file when a frame is there.
+
+    Attributes:
+        position: of the latest packet, in bytes. The same pts may come again behind it.
+        corrupt: packets that are.
+        repaired: frames before this one that were decoded with errors.
+        transparent: whether one of them was not opaque everywhere.
+    """
+
+    position: int = 0
+    corrupt: int = 0
+    repaired: int = 0
+    transparent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """Where a frame is, and how to tell that it was found: by the one before it, and by itself.
 
@@ -20,19 +37,18 @@ class Place:
         frame: its number in the source, from 0.
         pts: of the frame before it, and its own.
         checksum: of the planes of both.
-        position: how far the file had been read when the frame was there, in bytes. A file may have
-            the same pts again behind that.
+        read: what had been read by then.
     """
 
     frame: int
     pts: tuple[int, int]
     checksum: int
-    position: int
+    read: Read
 
     @classmethod
-    def of(cls, number: int, before: Frame, frame: Frame, *, position: int = 0) -> Place:
+    def of(cls, number: int, before: Frame, frame: Frame, read: Read = Read()) -> Place:
         """The place of a frame with a number, which comes right behind another."""
-        return cls(number, (before.pts, frame.pts), _checksum(before, frame), position)
+        return cls(number, (before.pts, frame.pts), _checksum(before, frame), read)
 
     def is_between(self, before: Frame, frame: Frame) -> bool:
         """Whether this is the frame, and that the one before it."""

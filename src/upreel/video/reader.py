@@ -191,10 +191,11 @@ class Reader:
         frames = self._video_frames(place)
         for frame in frames:
             if before is not None and frame.pts >= place.pts[1]:
-                clean = self._clock.is_regular_since(before.pts) and self.damage is None
-                return (
-                    chain((frame,), frames) if clean and place.is_between(before, frame) else None
-                )
+                regular = self._clock.is_regular_since(before.pts)
+                if not regular or not place.is_between(before, frame):
+                    return None
+                self.transparent = self.transparent or place.read.transparent
+                return chain((frame,), frames)
             before = frame
         return None
 
@@ -207,16 +208,15 @@ class Reader:
             frame: the frame.
 
         Returns:
-            `None` where what came before the frame counts for those behind it: where the clock of
-            the file is not regular, something is damaged or was transparent.
+            `None` where what came before the frame counts for those behind it: the clock of the
+            file began anew, or it was filled in just here, or a part could not be read.
         """
         if self._decoder is None:
             return Place.of(number, before, frame)
-        position = self._decoder.position
-        regular = position is not None and self._clock.is_regular_since(before.pts)
-        if not regular or self.damage is not None or self.transparent:
+        read = self._decoder.read_before(frame.pts)
+        if read is None or not self._clock.is_regular_since(before.pts):
             return None
-        return Place.of(number, before, frame, position=position or 0)
+        return Place.of(number, before, frame, replace(read, transparent=self.transparent))
 
     def _image_frames(self, images: ImageReader, first: int = 0) -> Iterator[Frame]:
         video = images.video
