@@ -17,6 +17,8 @@ class Pins(BaseModel):
         precision: what the network computes in.
         threads: of torch.
         encoder_threads: of the encoder.
+        tile: side of the tiles that frames are cut into, in input pixels, when the latest segment
+            was finished; it gets smaller when memory runs out. `None`: whole frames.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -25,6 +27,7 @@ class Pins(BaseModel):
     precision: Precision
     threads: int
     encoder_threads: int
+    tile: int | None = None
 
 
 def choose_pins(device: str, precision: Precision, *, threads: int) -> Pins:
