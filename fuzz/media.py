@@ -24,12 +24,10 @@ from random import Random
 from types import TracebackType
 
 from fuzz.mutation import mutate
+from fuzz.patience import SECONDS, WAITING
 
 CHILD = "--child"
 CORPUS = Path(__file__).parent / "corpus" / "media"
-PATIENCE = 10.0
-"""Seconds of the processor for one file; of the clock, a busy machine may take more."""
-_WAITING = 30 * PATIENCE
 MEMORY = 1 << 30
 """Bytes beyond what the process had before."""
 _FRAMES = 40
@@ -115,11 +113,11 @@ class Reading:
         assert process.stdout is not None
         process.stdin.write(f"{'enlarge' if enlarge else 'read'} {path}\n".encode())
         process.stdin.flush()
-        deadline, busy = time.monotonic() + _WAITING, _busy(process.pid) + PATIENCE
+        deadline, busy = time.monotonic() + WAITING, _busy(process.pid) + SECONDS
         while not select.select([process.stdout], [], [], 0.5)[0]:
             if time.monotonic() > deadline or _busy(process.pid) > busy:
                 self._end()
-                return f"no answer within {PATIENCE:g} s"
+                return f"no answer within {SECONDS:g} s"
         answer = process.stdout.readline().decode().strip()
         if not answer:
             status = process.wait()
