@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import resource
 import select
@@ -53,7 +54,7 @@ class Report:
 
 
 def fuzz_media(
-    out: Path, *, seconds: float, seed: int = 1, corpus: Path = CORPUS, files: int | None = None
+    out: Path, *, seconds: float = math.inf, seed: int = 1, files: int | None = None
 ) -> Report:
     """Try changed files until the time is over.
 
@@ -61,11 +62,10 @@ def fuzz_media(
         out: where files go that did harm.
         seconds: at most.
         seed: of the changes.
-        corpus: files to change.
         files: stop after as many.
     """
     random, report = Random(seed), Report()
-    seeds = {path.name: path.read_bytes() for path in sorted(corpus.iterdir())}
+    seeds = {path.name: path.read_bytes() for path in sorted(CORPUS.iterdir())}
     others, names = list(seeds.values()), list(seeds)
     deadline = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder, Reading() as child:

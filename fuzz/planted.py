@@ -8,5 +8,5 @@ from pathlib import Path
 def read(path: Path) -> None:
     """Read a file; one that begins with `bug` does harm."""
     content = path.read_bytes()
-    if content[:1] == b"b" and content[1:2] == b"u" and content[2:3] == b"g":
+    if content.startswith(b"b") and content[:3] == b"bug":
         raise ZeroDivisionError("planted")

@@ -152,7 +152,10 @@ TARGETS = {
         ("upreel.scans", "AFMReader", "igor2", "pySPM", "tifffile"),
         ("pySPM", "AFMReader.asd", "igor2.binarywave", "upreel.inference.scans"),
     ),
-    "archives": Target(_check_archive, (".zip",), ("upreel.data.datasets", "zipfile")),
+    "archives": Target(
+        _check_archive, (".zip",), ("upreel.data.datasets", "zipfile"),
+        ("upreel.data.datasets.prepare",),
+    ),
     "ledger": Target(
         _check_ledger, (".json", ".packets"), ("upreel.inference", "upreel.video"),
         ("fuzz.work",), _made_ledgers,

@@ -6,32 +6,32 @@ import contextlib
 import tempfile
 import zlib
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from functools import cache
-from itertools import islice
 from pathlib import Path
 
-from upreel.inference.assembly import VideoAssembly
-from upreel.inference.join import SegmentedWriter
-from upreel.inference.ledger import NAME, read_ledger
-from upreel.inference.pins import Pins
-from upreel.inference.plan import Start
-from upreel.inference.work import Work, folder_of, is_result
+from upreel.inference.ledger import NAME
+from upreel.inference.pipeline import Options, Progress, upscale
+from upreel.inference.work import folder_of
 from upreel.video.encoding import Encoding
 from upreel.video.packets import read_packets
-from upreel.video.reader import Reader
-from upreel.video.track import VideoTrack
 
 _SOURCE = Path(__file__).parent / "corpus" / "media" / "ffv1.mkv"
 _TARGET = "out.mkv"
-_FRAMES = 3
+_OPTIONS = Options(
+    model="bicubic", scale=2, device="cpu", precision="fp32", segment=1,
+    encoding=Encoding("ffv1", threads=1),
+)  # fmt: skip
 _CHECKSUM = 4
 """Bytes at the end of a file of packets."""
 
 
+class _StoppedError(BaseException):
+    """What a run is stopped with."""
+
+
 def seeds() -> Iterator[tuple[str, bytes]]:
-    """The files of finished work as the code of today writes them: suffix and content."""
-    for name, content in _finished().items():
+    """The files of a run that was stopped, as the code of today writes them: suffix, content."""
+    for name, content in _stopped().items():
         yield (".json", content) if name == NAME else (".packets", content[:-_CHECKSUM])
 
 
@@ -46,43 +46,22 @@ def check(path: Path) -> None:
     target = path.with_name(_TARGET)
     folder = folder_of(target)
     folder.mkdir()
-    for name, content in _finished().items():
+    for name, content in _stopped().items():
         (folder / name).write_bytes(path.read_bytes() if name == NAME else content)
-    is_result(target)
-    _go_on(target)
+    upscale(_SOURCE, target, _OPTIONS)
 
 
 @cache
-def _finished() -> Mapping[str, bytes]:
-    """The files of work whose result is about to get its name."""
+def _stopped() -> Mapping[str, bytes]:
+    """The files of a run that was stopped with two segments finished."""
+
+    def stop(progress: Progress) -> None:
+        if progress.frames == 3:
+            raise _StoppedError
+
     with tempfile.TemporaryDirectory() as folder:
-        return _go_on(Path(folder) / _TARGET)
-
-
-def _go_on(target: Path) -> Mapping[str, bytes]:
-    """Do what is left of an output, and return the files that it was joined from."""
-    files: dict[str, bytes] = {}
-
-    def keep() -> None:
-        files.update({file.name: file.read_bytes() for file in sorted(work.path.glob("[0l]*.*"))})
-
-    pins = Pins(device="cpu", precision="fp32", threads=1, encoder_threads=1)
-    with Reader(_SOURCE) as source, contextlib.ExitStack() as stack:
-        work = stack.enter_context(Work(target))
-        found = read_ledger(work.path)
-        work.begin({"the input": "a"} if found is None else found.job, lambda: pins)
-        _ = work.ledger.frames, work.ledger.origin, work.ledger.damage
-        size = source.video.width, source.video.height
-        encoding = Encoding("ffv1", threads=1)
-        track = VideoTrack(target.suffix, source=source, size=size, encoding=encoding)
-        assembly = VideoAssembly(target, track, source=source, audio=False, overwrite=True)
-        writer = stack.enter_context(
-            SegmentedWriter(target, assembly, source=source, work=work, check=keep)
-        )
-        begin = work.ledger.start
-        if begin is not None:
-            for number, frame in enumerate(islice(source, _FRAMES), begin.number):
-                writer.expect(Start(number, number, False))
-                writer.write(replace(frame, segment=number))
-        writer.finish()
-    return files
+        target = Path(folder) / _TARGET
+        with contextlib.suppress(_StoppedError):
+            upscale(_SOURCE, target, _OPTIONS, progress=stop)
+        files = sorted(folder_of(target).glob("[!.]*.*"))
+        return {file.name: file.read_bytes() for file in files}
