@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import chain, takewhile
+from math import floor
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,8 +22,6 @@ Packet: TypeAlias = "av.Packet[av.stream.Stream]"
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 
 _MAX_READ_ERRORS = 100
-# How far before the wanted instant to look for a keyframe, seconds; further back with each try.
-_SEEK_MARGINS = (1, 10, 60)
 # Containers whose header tells when their last packet ends; others only guess.
 _EXACT_DURATIONS = ("matroska", "flv", "asf")
 # Containers with an entry in their index for every packet.
@@ -101,7 +100,10 @@ class Decoder:
         left out.
         """
         with open_media(self._path, self._trust) as container:
-            instant = self._groups_before(container, place)
+            if not container.format.name.startswith(_SEEKABLE):
+                return
+            position = place.read.position
+            instant = self._groups_before(container, place.pts[0], position=position)
             if instant is None:
                 return
             container.seek(instant, stream=self._stream(container))
@@ -111,13 +113,20 @@ class Decoder:
                 if keyframes >= _GROUPS:
                     yield frame
 
-    def _groups_before(self, container: av.container.InputContainer, place: Place) -> int | None:
-        """Where to seek to, for two keyframes before a place."""
-        stream, pts = self._stream(container), place.pts[0]
-        time_base, reordered = stream.time_base, stream.codec_context.has_b_frames
-        counting = _counts_packets(container) and reordered
-        if time_base is None or counting or not container.format.name.startswith(_SEEKABLE):
-            return None
+    def _groups_before(
+        self, container: av.container.InputContainer, pts: int, *, position: int | None = None
+    ) -> int | None:
+        """Where to seek to, for two keyframes before a pts.
+
+        Args:
+            container: of the stream.
+            pts: keyframes have to be shown before it.
+            position: they have to begin in this many first bytes of the file.
+        """
+        stream = self._stream(container)
+        time_base = stream.time_base or Fraction(1, av.time_base)
+        if _counts_packets(container) and stream.codec_context.has_b_frames:
+            return None  # where the counting begins, among reordered packets, nobody knows
         begin = (container.start_time or 0) / (av.time_base * time_base)
         instant, step = pts - 1, int(_SEEK_STEP / time_base) + 1
         while instant > begin:
@@ -126,8 +135,8 @@ class Decoder:
                 packets = takewhile(lambda packet: _time(packet) < pts, container.demux(stream))
                 keyframes = [packet for packet in packets if packet.is_keyframe]
             except av.FFmpegError:
-                return None
-            if any(packet.pos is None or packet.pos > place.read.position for packet in keyframes):
+                return None  # this container cannot seek
+            if position is not None and any((each.pos or 0) > position for each in keyframes):
                 return None
             times = [time for packet in keyframes if (time := _time(packet)) != _UNKNOWN]
             if len(times) >= _GROUPS:
@@ -140,23 +149,17 @@ class Decoder:
     ) -> Iterator[av.VideoFrame] | None:
         """Frames from a keyframe at or before `start`; `None` to begin at the beginning."""
         stream = self._stream(container)
-        if _counts_packets(container) and stream.codec_context.has_b_frames:
-            return None  # where the counting begins, among reordered packets, nobody knows
-        begin = (container.start_time or 0) * Fraction(1, av.time_base)
         time_base = stream.time_base or Fraction(1, av.time_base)
-        for margin in _SEEK_MARGINS:
-            if start - margin <= begin:
-                return None
-            try:
-                container.seek(int((start - margin) / time_base), stream=stream)
-            except av.FFmpegError:
-                return None  # this container cannot seek
-            frames = self._decoded(container)
-            # What an open group of pictures shows before its keyframe cannot be decoded here.
-            first = next((frame for frame in frames if frame.key_frame), None)
-            if first is not None and first.pts is not None and first.pts * time_base <= start:
-                return chain((first,), frames)
-        return None
+        instant = self._groups_before(container, floor(start / time_base) + 1)
+        if instant is None:
+            return None
+        container.seek(instant, stream=stream)
+        frames = self._decoded(container)
+        # What an open group of pictures shows before its keyframe cannot be decoded here.
+        first = next((frame for frame in frames if frame.key_frame), None)
+        if first is None or first.pts is None or first.pts * time_base > start:
+            return None
+        return chain((first,), frames)
 
     def _stream(self, container: av.container.InputContainer) -> av.VideoStream:
         return next(s for s in container.streams.video if s.index == self._index)
