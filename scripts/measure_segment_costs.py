@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import resource
 import statistics
@@ -20,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -28,6 +30,7 @@ from unittest.mock import patch
 import av
 import torch
 
+from upreel.core.files import PendingFile
 from upreel.inference.assembly import VideoAssembly
 from upreel.inference.ledger import Ledger
 from upreel.inference.options import DEFAULT_MODEL
@@ -38,10 +41,17 @@ from upreel.inference.precision import Precision
 from upreel.inference.work import Work
 from upreel.video.encoding import Encoding
 from upreel.video.frame import Frame
+from upreel.video.packets import PacketWriter, checksum_of
 from upreel.video.reader import Reader
 
 SHORT = 20
 """Frames of a segment in the run with many."""
+
+TAKEN = 4 << 20
+"""Bytes of the segment that is written and checked."""
+
+WAITED = 1000
+"""Workers that are waited for."""
 
 LEDGERS = (10, 100, 1000, 10_000)
 """Segments in the ledgers that are written."""
@@ -67,6 +77,8 @@ def main() -> None:
         "precision": pins.precision,
         "load": round(os.getloadavg()[0], 1),
         "start": round(_median(given.repetitions, start), 3),
+        "take": float(f"{_median(given.repetitions, take) / TAKEN:.3g}"),
+        "wait": measure_wait(given.repetitions),
         "sizes": {
             size: measure_size(
                 given.video,
@@ -158,6 +170,32 @@ def start() -> None:
     """What a new worker does before its first segment: the interpreter, PyTorch, the model."""
     code = f"from upreel.models.weights import load; load({DEFAULT_MODEL!r}, 4)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def take() -> None:
+    """What the driver does with the bytes of a segment: it writes them and checks the file."""
+    with tempfile.TemporaryDirectory(prefix="upreel-costs-") as name:
+        path = Path(name) / "000000.packets"
+        with PendingFile(path) as pending:
+            with PacketWriter(pending.path, Fraction(1, 25)) as writer:
+                writer.write((av.Packet(bytes(TAKEN)),))
+                checksum = writer.finish()
+            pending.commit()
+        assert checksum_of(path) == checksum
+
+
+def measure_wait(repetitions: int) -> float:
+    """Seconds that Ray takes to say which of many workers is ready, for each of them."""
+    import ray
+
+    ray.init("local", num_cpus=1, include_dashboard=False, logging_level=logging.ERROR)
+    try:
+        never = [ray.remote(time.sleep).options(num_cpus=2).remote(0) for _ in range(WAITED)]
+        waiting = [ray.put(0), *never]
+        seconds = _median(repetitions, lambda: ray.wait(waiting, timeout=1))
+    finally:
+        ray.shutdown()
+    return float(f"{seconds / WAITED:.3g}")
 
 
 @dataclass(frozen=True, slots=True)

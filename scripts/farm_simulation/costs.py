@@ -7,28 +7,40 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from scripts.farm_simulation.model import Farm
+from scripts.farm_simulation.model import Archive, Farm
 
 MEASURED = Path(__file__).parents[2] / "docs" / "scale.json"
+
+MOST_PLANNERS, PER_PLANNER = 8, 8
+"""Threads of the driver that plan, at most, and workers for each: as in `upreel.farm.driver`."""
 
 NETWORK = 10e9 / 8
 """Bytes in a second that all workers and the driver share: assumed, 10 Gbit/s."""
 
 SYNC = 0.005
-"""Seconds that a disk takes to keep a ledger for good: assumed."""
+"""Seconds until a disk has a small file for good: assumed. The driver waits for a segment's and
+for the ledger's."""
 
 WRITES = 3500
 """Objects that can be written in a second under one name of a folder: S3, as AWS says."""
 
+CORES = 16
+"""Workers of a machine; each machine fetches the files that its workers read: assumed."""
+
 HELPERS = 32
 """Processes that plan, and as many that join, in the design that is not built."""
 
-Design = Literal["one driver", "helpers"]
+GOP = 250
+"""Frames between two that can be decoded alone, x264's default; half of them come in vain."""
+
+Design = Literal["from the start", "seeking", "helpers"]
+"""How workers come to a segment: by decoding all before it; by seeking; and where the driver leaves
+planning and joining to others, and each machine fetches only what its segments need."""
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """Seconds of CPU time on one core, and bytes; `ledger` for a number of segments.
+    """Seconds of CPU time on one core, and bytes; `written` for numbers of segments.
 
     Attributes:
         frame: for a frame of the source that is enlarged.
@@ -37,7 +49,10 @@ class Costs:
         plan: for a frame that the driver decodes to find segments.
         decode: for a frame that is decoded and not looked at.
         join: for a frame of a finished file.
-        moved: bytes that go over the network for a frame, there and back.
+        fetched: bytes of the source for a frame.
+        made: bytes of the result for a frame.
+        take: of the driver, for a byte of a segment that it writes and checks.
+        wait: of the driver, to hear of the next segment, for each worker.
         written: seconds and bytes of a ledger with so many segments.
     """
 
@@ -47,7 +62,10 @@ class Costs:
     plan: float
     decode: float
     join: float
-    moved: float
+    fetched: float
+    made: float
+    take: float
+    wait: float
     written: dict[int, tuple[float, int]]
 
     def ledger(self, segments: int) -> tuple[float, float]:
@@ -55,27 +73,33 @@ class Costs:
         (few, (fewest, _)), *_, (many, (most, size)) = sorted(self.written.items())
         slope = (most - fewest) / (many - few)
         mean = max(fewest, fewest + slope * (segments / 2 - few))
-        return mean + SYNC, size / many * segments * (segments + 1) / 2
+        return mean, size / many * segments * (segments + 1) / 2
 
     def farm(
         self,
         workers: int,
+        archive: Archive,
         *,
-        segments: int,
-        design: Design = "one driver",
+        design: Design = "seeking",
         speculate: bool = False,
     ) -> Farm:
-        """A farm whose workers have one core each; `segments` in a file."""
-        helpers = 1 if design == "one driver" else HELPERS
+        """A farm whose workers have one core each."""
+        helpers = design == "helpers"
+        machines = 1 if helpers else min(-(-workers // CORES), archive.each)
         return Farm(
             workers,
             self.frame,
-            self.segment,
+            self.segment + (0.0 if design == "from the start" else GOP / 2 * self.decode),
             start=self.start,
-            plan=self.plan / helpers,
-            count=self.ledger(segments)[0],
-            transfer=self.moved / NETWORK,
-            join=self.join / helpers,
+            skip=self.decode if design == "from the start" else 0.0,
+            plan=self.plan
+            / (HELPERS if helpers else min(MOST_PLANNERS, 1 + workers // PER_PLANNER)),
+            count=self.ledger(archive.each)[0]
+            + 2 * SYNC
+            + workers * self.wait
+            + archive.segment * self.made * self.take,
+            transfer=(machines * self.fetched + self.made) / NETWORK,
+            join=self.join / (HELPERS if helpers else 1),
             speculate=speculate,
         )
 
@@ -91,6 +115,9 @@ def read_costs(size: str, path: Path = MEASURED) -> Costs:
         plan=found["plan"],
         decode=found["decode"],
         join=found["join"],
-        moved=found["bytes_in"] + found["bytes_out"],
+        fetched=found["bytes_in"],
+        made=found["bytes_out"],
+        take=measured["take"],
+        wait=measured["wait"],
         written={row["segments"]: (row["seconds"], row["bytes"]) for row in found["ledger"]},
     )

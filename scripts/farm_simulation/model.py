@@ -60,6 +60,7 @@ class Farm:
         frame: of a worker, for a frame.
         segment: of a worker, for a segment, beside its frames.
         start: of a worker, before its first segment.
+        skip: of a worker, for each frame of the file before its segment.
         plan: of the driver, for a frame that it decodes to find segments.
         count: of the driver, for a segment that is finished.
         transfer: of the network that all share, for a frame, there and back.
@@ -72,6 +73,7 @@ class Farm:
     frame: float
     segment: float = 0.0
     start: float = 0.0
+    skip: float = 0.0
     plan: float = 0.0
     count: float = 0.0
     transfer: float = 0.0
@@ -184,7 +186,7 @@ class _Run:
     def _begin(self, ready: float, worker: int, segment: int) -> None:
         farm, frames = self.farm, self._frames(segment)
         self.network = begin = max(self.network, ready) + frames * farm.transfer
-        end = begin + next(self.factors) * (farm.segment + frames * farm.frame)
+        end = begin + next(self.factors) * self._usual(segment)
         self.segment[worker], self.began[worker], self.ends[worker] = segment, begin, end
         dies = self.dies[worker]
         event = (dies, worker, _FAILED) if dies < end else (end, worker, _DONE)
@@ -243,8 +245,12 @@ class _Run:
         if not alone:
             return _NONE
         last = max(alone, key=self.ends.__getitem__)
-        usual = self.farm.segment + self._frames(self.segment[last]) * self.farm.frame
-        return last if now + usual < self.ends[last] else _NONE
+        return last if now + self._usual(self.segment[last]) < self.ends[last] else _NONE
+
+    def _usual(self, segment: int) -> float:
+        """Seconds of a worker for a segment that is not slow."""
+        farm, before = self.farm, segment % self.archive.each * self.archive.segment
+        return farm.segment + self._frames(segment) * farm.frame + before * farm.skip
 
     def _frames(self, segment: int) -> int:
         archive = self.archive

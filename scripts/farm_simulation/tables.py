@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from math import sqrt
@@ -17,12 +18,14 @@ from scripts.farm_simulation.rates import OWNED, PREEMPTIBLE, SPOT, faults, slow
 FPS = 25
 HOUR = 3600
 FILE_HOURS = 2
+MOST_WORKERS = 1_000_000
 SHIPPED = 400
 """Frames of a segment as `upreel.inference.plan` cuts them, where no scene ends."""
 
 WORKERS = (1, 10, 100, 1000)
 LENGTHS = (50, 100, 200, 400, 800, 1600, 3200, 6400)
 FLEETS = {"owned": OWNED, "spot": SPOT, "preemptible": PREEMPTIBLE}
+FLEETS_SCALED = ("none", "owned", "preemptible")
 SEEDS = 40
 
 Rows = list[tuple[str, ...]]
@@ -78,17 +81,15 @@ def scale(costs: Costs, hours: float) -> list[Scaled]:
     """An archive on more and more workers."""
     whole = archive(hours)
     keys: list[tuple[int, str, Design]] = [
-        (workers, fleet, design)
-        for design in ("one driver", "helpers")
-        for fleet in ("none", "owned", "preemptible")
-        for workers in WORKERS
-        if workers > 10 or design == "one driver"
+        *((workers, "none", "from the start") for workers in WORKERS),
+        *((workers, fleet, "seeking") for fleet in FLEETS_SCALED for workers in WORKERS),
+        *((WORKERS[-1], fleet, "helpers") for fleet in FLEETS_SCALED),
     ]
     outcomes = run(
         [
             Case(
                 whole,
-                costs.farm(workers, segments=whole.each, design=design),
+                costs.farm(workers, whole, design=design),
                 Faults() if fleet == "none" else faults(FLEETS[fleet]),
             )
             for workers, fleet, design in keys
@@ -146,7 +147,7 @@ def compare_lengths(costs: Costs, hours: float) -> list[Length]:
     cases = [
         Case(
             part,
-            replace(costs.farm(100, segments=part.each), plan=0.0, join=0.0),
+            replace(costs.farm(100, part), plan=0.0, join=0.0, transfer=0.0),
             faults(PREEMPTIBLE),
         )
         for part in parts
@@ -214,7 +215,7 @@ def compare_films(costs: Costs, workers: int = 100) -> list[Film]:
     cases = []
     for segment in LENGTHS:
         film = archive(FILE_HOURS, segment)
-        farm = replace(costs.farm(workers, segments=film.each), plan=0.0, join=0.0)
+        farm = replace(costs.farm(workers, film), plan=0.0, join=0.0, transfer=0.0)
         cases.append(Case(film, farm, Faults()))
         for speculate in (False, True):
             farm = replace(farm, speculate=speculate)
@@ -243,19 +244,29 @@ def limit_rows(costs: dict[str, Costs], segment: int = SHIPPED) -> Rows:
     rows: Rows = [
         ("part", *(f"{size}, {cost.frame * 1000:.0f} ms" for size, cost in costs.items()))
     ]
-    names = ("plan: one process decodes everything", "join: one process", "ledgers, one driver",
-             "network, 10 Gbit/s", "object store, 3,500 writes a second")  # fmt: skip
-    columns = []
-    for cost in costs.values():
-        farm = cost.farm(1, segments=archive(FILE_HOURS, segment).each)
-        busy = (segment * farm.plan, segment * farm.join, farm.count, segment * farm.transfer,
-                1 / WRITES)  # fmt: skip
-        columns.append([(farm.segment + segment * farm.frame) / seconds for seconds in busy])
-    rows += [
-        (name, *(f"{limit:,.0f}" for limit in limits))
-        for name, *limits in zip(names, *columns, strict=True)
-    ]
+    columns = [limits(cost, archive(FILE_HOURS, segment)) for cost in costs.values()]
+    rows += [(name, *(f"{column[name]:,}" for column in columns)) for name in columns[0]]
     return rows
+
+
+def limits(costs: Costs, whole: Archive) -> dict[str, int]:
+    """The most workers that each part keeps busy; some take longer with more of them."""
+    parts: dict[str, Callable[[Farm], float]] = {
+        "planning, 1 to 8 threads of the driver": lambda farm: whole.segment * farm.plan,
+        "the driver takes in segments": lambda farm: farm.count,
+        "joining, 1 thread of the driver": lambda farm: whole.segment * farm.join,
+        "network, 10 Gbit/s": lambda farm: whole.segment * farm.transfer,
+        "object store, 3,500 writes a second": lambda farm: 1 / WRITES,
+    }
+
+    def keeps_up(busy: Callable[[Farm], float], workers: int) -> bool:
+        farm = costs.farm(workers, whole)
+        return workers * busy(farm) <= farm.segment + whole.segment * farm.frame
+
+    return {
+        name: bisect_left(range(1, MOST_WORKERS), True, key=lambda w: not keeps_up(busy, w))
+        for name, busy in parts.items()
+    }
 
 
 def ledger_rows(costs: Costs) -> Rows:

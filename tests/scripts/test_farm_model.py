@@ -32,6 +32,12 @@ def test_one_worker_takes_the_sum() -> None:
     assert found.lost == 0
 
 
+def test_what_lies_before_a_segment_is_read_each_time() -> None:
+    found = simulate(ARCHIVE, replace(FARM, skip=0.001))
+    before = 3 * (300 + 600 + 900) * 0.001
+    assert found.makespan == pytest.approx(3 + 3000 * 0.02 + 12 * 0.5 + before)
+
+
 @pytest.mark.parametrize("workers", [2, 5, 40])
 def test_workers_take_segments_in_waves(workers: int) -> None:
     archive = Archive(files=4, frames=3000, segment=300)
