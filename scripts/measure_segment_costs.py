@@ -5,6 +5,7 @@ scales VIDEO to each size, encodes it as H.264, and enlarges it four times: in o
 many, so that the difference is the price of a segment. All seconds are CPU time of one process
 (user and system, all its threads), because the machine may be shared; network and encoder have one
 thread. What the disk and the network take is not in them. Each is the median of the repetitions.
+Sizes that an earlier run has written are kept, unless they are measured again.
 """
 
 from __future__ import annotations
@@ -69,27 +70,28 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     pins = choose_pins("cpu", "auto", threads=1)
-    costs: dict[str, object] = {
+    costs = json.loads(given.out.read_text(encoding="utf-8")) if given.out.exists() else {}
+    costs |= {
         "clip": given.video.name,
         "frames": [given.skip, given.skip + given.frames],
         "repetitions": given.repetitions,
         "threads": 1,
         "precision": pins.precision,
         "load": round(os.getloadavg()[0], 1),
-        "start": round(_median(given.repetitions, start), 3),
-        "take": float(f"{_median(given.repetitions, take) / TAKEN:.3g}"),
         "wait": measure_wait(given.repetitions),
-        "sizes": {
-            size: measure_size(
-                given.video,
-                size,
-                skip=given.skip,
-                frames=given.frames,
-                repetitions=given.repetitions,
-                precision=pins.precision,
-            )
-            for size in given.sizes.split(",")
-        },
+        "take": float(f"{_median(given.repetitions, take) / TAKEN:.3g}"),
+        "start": round(_median(given.repetitions, start), 3),
+    }
+    costs["sizes"] = costs.get("sizes", {}) | {
+        size: measure_size(
+            given.video,
+            size,
+            skip=given.skip,
+            frames=given.frames,
+            repetitions=given.repetitions,
+            precision=pins.precision,
+        )
+        for size in filter(None, given.sizes.split(","))
     }
     text = json.dumps(costs, indent=1)
     given.out.write_text(text + "\n", encoding="utf-8")
@@ -186,6 +188,8 @@ def take() -> None:
 
 def measure_wait(repetitions: int) -> float:
     """Seconds that Ray takes to say which of many workers is ready, for each of them."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before ray is imported
+    os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")  # this machine may be busy
     import ray
 
     ray.init("local", num_cpus=1, include_dashboard=False, logging_level=logging.ERROR)
