@@ -194,8 +194,8 @@ def measure_wait(repetitions: int) -> float:
 
     ray.init("local", num_cpus=1, include_dashboard=False, logging_level=logging.ERROR)
     try:
-        never = [ray.remote(time.sleep).options(num_cpus=2).remote(0) for _ in range(WAITED)]
-        waiting = [ray.put(0), *never]
+        never = ray.remote(num_cpus=2)(start)  # there is no second core
+        waiting = [ray.put(0), *(never.remote() for _ in range(WAITED))]
         seconds = _median(repetitions, lambda: ray.wait(waiting, timeout=1))
     finally:
         ray.shutdown()

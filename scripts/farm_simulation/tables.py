@@ -25,7 +25,6 @@ SHIPPED = 400
 WORKERS = (1, 10, 100, 1000)
 LENGTHS = (50, 100, 200, 400, 800, 1600, 3200, 6400)
 FLEETS = {"owned": OWNED, "spot": SPOT, "preemptible": PREEMPTIBLE}
-FLEETS_SCALED = ("none", "owned", "preemptible")
 SEEDS = 40
 
 Rows = list[tuple[str, ...]]
@@ -82,8 +81,11 @@ def scale(costs: Costs, hours: float) -> list[Scaled]:
     whole = archive(hours)
     keys: list[tuple[int, str, Design]] = [
         *((workers, "none", "from the start") for workers in WORKERS),
-        *((workers, fleet, "seeking") for fleet in FLEETS_SCALED for workers in WORKERS),
-        *((WORKERS[-1], fleet, "helpers") for fleet in FLEETS_SCALED),
+        *((workers, "none", "seeking") for workers in WORKERS),
+        *((workers, "owned", "seeking") for workers in WORKERS),
+        (WORKERS[-1], "preemptible", "seeking"),
+        (WORKERS[-1], "owned", "helpers"),
+        (WORKERS[-1], "preemptible", "helpers"),
     ]
     outcomes = run(
         [
