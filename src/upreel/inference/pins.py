@@ -31,7 +31,7 @@ class Pins(BaseModel):
     precision: Precision
     threads: Threads
     encoder_threads: Threads
-    tile: int | None = None
+    tile: Annotated[int, Field(ge=1)] | None = None
 
 
 def choose_pins(device: str, precision: Precision, *, threads: int) -> Pins:
