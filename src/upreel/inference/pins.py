@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from upreel.inference.cores import all_encoder_threads, encoder_threads
 from upreel.inference.precision import Precision, choose_device, choose_precision, name_of
+
+Threads = Annotated[int, Field(ge=1, le=1 << 16)]
 
 
 class Pins(BaseModel):
@@ -25,9 +29,9 @@ class Pins(BaseModel):
 
     device: str
     precision: Precision
-    threads: int
-    encoder_threads: int
-    tile: int | None = None
+    threads: Threads
+    encoder_threads: Threads
+    tile: Annotated[int, Field(ge=1)] | None = None
 
 
 def choose_pins(device: str, precision: Precision, *, threads: int) -> Pins:
