@@ -67,8 +67,15 @@ def _count_png(path: Path) -> int:
 
 
 def _count_tiff(path: Path) -> int:
+    """Those of all pages, which tifffile reads for ever where one leads to one before it."""
+    total, found = 0, set[int]()
     with require("tifffile", path.suffix).TiffFile(path) as file:
-        return int(sum(page.size for page in file.pages))
+        for page in file.pages:
+            if page.offset in found:
+                raise MediaError(f"{path}: expected one page after the other, found a circle")
+            found.add(page.offset)
+            total += int(page.size)
+    return total
 
 
 def _count_h5(path: Path) -> int:
