@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidat
 from upreel.core.files import PendingFile, failed
 from upreel.inference.pins import Pins
 from upreel.inference.plan import WARM_UP, Start
+from upreel.video.place import Place
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -58,6 +59,7 @@ class Done(_Entry):
         next_frame: where the next segment begins, counted in frames of the source; `None`: this
             is the last.
         next_scene: whether a scene begins there.
+        next_place: of the first frame that the next segment needs; see `Start.place`.
         checksum: of its file.
         damage: what of the source was found to be damaged until then.
     """
@@ -70,6 +72,7 @@ class Done(_Entry):
     end: Seconds
     next_frame: int | None
     next_scene: bool
+    next_place: Place | None
     checksum: int
     damage: str | None
 
@@ -86,7 +89,7 @@ class Ledger(_Entry):
             its name.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     job: dict[str, str]
     pins: Pins
     segments: tuple[Done, ...] = ()
@@ -100,7 +103,7 @@ class Ledger(_Entry):
         last = self.segments[-1]
         if last.next_frame is None:
             return None
-        return Start(len(self.segments), last.next_frame, last.next_scene)
+        return Start(len(self.segments), last.next_frame, last.next_scene, last.next_place)
 
     @property
     def frames(self) -> int:

@@ -21,6 +21,8 @@ class Pins(BaseModel):
         precision: what the network computes in.
         threads: of torch.
         encoder_threads: of the encoder.
+        tile: side of the tiles that frames are cut into, in input pixels, when the latest segment
+            was finished; it gets smaller when memory runs out. `None`: whole frames.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -29,6 +31,7 @@ class Pins(BaseModel):
     precision: Precision
     threads: Threads
     encoder_threads: Threads
+    tile: Annotated[int, Field(ge=1)] | None = None
 
 
 def choose_pins(device: str, precision: Precision, *, threads: int) -> Pins:
