@@ -90,6 +90,8 @@ def cut_into_segments(
         `plan.warm_up + plan.ahead` frames are held, and three.
     """
     place = start.place if start else None
+    if start and place and place.frame != start.frame - plan.warm_up:
+        place = None  # of another plan
     frames = _Rewindable(
         source.since(place) if place else iter(source),
         first=place.frame if place else 0,
