@@ -183,7 +183,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         if path.suffix == ".safetensors":
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = load_plain(path)
+    except WeightsError:
+        raise
     except Exception as error:  # in a damaged file the unpickler may stumble over anything
         raise WeightsError(
             f"expected tensors and nothing else in {path}, which is damaged or holds more"

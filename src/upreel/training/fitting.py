@@ -123,7 +123,7 @@ def _resume(parts: dict[str, Part], beside: Beside | None, path: Path) -> int:
     """Fill everything from a checkpoint, if there is one; how many steps it has behind it."""
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = cast("dict[str, Any]", load_plain(path))
     for name, part in parts.items():
         part.load_state_dict(state[name])
     if beside:

@@ -72,6 +72,7 @@ class Run:
 
         Raises:
             UsageError: there is one and `resume` is not set, or it has another recipe.
+            WeightsError: its checkpoint is damaged, or holds more than tensors.
             OutputError: the folder cannot be written.
         """
         checkpoint = out / CHECKPOINT
@@ -138,7 +139,7 @@ class Run:
             pending.commit()
 
     def _restore(self, checkpoint: Path) -> None:
-        state = torch.load(checkpoint, weights_only=True)
+        state = cast("dict[str, Any]", load_plain(checkpoint))
         if state["recipe"] != self._recipe:
             differences = ", ".join(_differences(state["recipe"], self._recipe))
             raise UsageError(
