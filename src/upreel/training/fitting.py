@@ -6,13 +6,14 @@ import copy
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from upreel.core.files import PendingFile
 from upreel.errors import NumericError
+from upreel.models.foreign import load_plain
 from upreel.training.schedule import decay_at
 
 CHECKPOINT = "checkpoint.pt"
