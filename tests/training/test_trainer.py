@@ -10,7 +10,7 @@ import torch
 from tests.training.clips import draw_clip, write_clips
 from upreel.data.clips import Clip, find_clips
 from upreel.data.samples import Batch, Sampler
-from upreel.errors import ConfigError, MediaError, NumericError, UsageError
+from upreel.errors import ConfigError, MediaError, NumericError, UsageError, WeightsError
 from upreel.evaluation.evaluate import score
 from upreel.evaluation.report import Report
 from upreel.models.upscaler import Upscaler
@@ -142,6 +142,17 @@ def test_a_run_is_not_overwritten_and_not_mixed_with_another(tmp_path: Path, cli
         train(
             tiny("save_every=1", "seed=2", "optimizer.rate=1e-3"), data=clips, out=out, resume=True
         )
+
+
+@pytest.mark.parametrize("content", [b"no checkpoint", {"step": 3}])
+def test_what_is_no_checkpoint(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "checkpoint.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(WeightsError, match=r"expected (tensors|a checkpoint) .*checkpoint\.pt"):
+        Run.begin(tiny(), tmp_path, resume=True)
 
 
 def test_numbers_that_are_none_stop_the_run(tmp_path: Path, clips: Path) -> None:
