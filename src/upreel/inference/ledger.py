@@ -10,11 +10,19 @@ from dataclasses import fields
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import av
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    model_validator,
+)
 
 from upreel.core.files import PendingFile, failed
 from upreel.inference.pins import Pins
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
 NAME = "ledger.json"
 
 _MAX_BYTES = 1 << 26
+_MOST_TICKS = 2**62  # FFmpeg can count them, and some more can be added
 _FRACTION = re.compile(r"-?[0-9]{1,40}(/[1-9][0-9]{0,39})?")
 
 
@@ -38,8 +47,7 @@ def _fraction(value: object) -> Fraction:
 
 
 Seconds = Annotated[Fraction, PlainValidator(_fraction), PlainSerializer(str, return_type=str)]
-Ticks = Annotated[int, Field(ge=-(2**62), le=2**62)]
-"""What FFmpeg can count, and some more can be added to."""
+Ticks = Annotated[int, Field(ge=-_MOST_TICKS, le=_MOST_TICKS)]
 
 
 class _Entry(BaseModel):
@@ -75,6 +83,16 @@ class Done(_Entry):
     next_place: Place | None
     checksum: int
     damage: str | None
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        number, place = self.next_frame, self.next_place
+        if (number is not None and number < 1) or (
+            place is not None
+            and (not 0 < place.frame <= (number or 0) or max(map(abs, place.pts)) > _MOST_TICKS)
+        ):
+            raise ValueError("expected where the next segment begins, found where no segment can")
+        return self
 
 
 class Ledger(_Entry):
