@@ -18,8 +18,9 @@ from upreel.inference.job import (
     enlarged,
     files_of_weights,
     find_geometry,
-    only_in_time,
+    open_source,
     plan_job,
+    unlearned,
 )
 from upreel.inference.join import SegmentedWriter, can_be_joined, open_target
 from upreel.inference.ledger import describe_job
@@ -30,7 +31,6 @@ from upreel.inference.preview import Preview, check_picture
 from upreel.inference.sources import Sources
 from upreel.inference.stages import Stages
 from upreel.inference.work import Work, is_result, remove_work
-from upreel.models.same import Same
 from upreel.models.upscaler import Upscaler
 from upreel.video.coding import Coding
 from upreel.video.frame import Frame
@@ -76,17 +76,17 @@ def upscale(
     if not options.resume:
         remove_work(target)
     with ExitStack() as stack:
-        reader = stack.enter_context(_open(source, options))
+        reader = stack.enter_context(open_source(source, options))
         sources = Sources(source, strict=not options.keep_going, trust=options.trust)
         resumable = upscaler is None and options.resume and sources.known
-        upscaler = _given(upscaler, options)
+        upscaler = upscaler or unlearned(options)
         geometry = find_geometry(reader, options, upscaler)
         work = None
         if resumable and can_be_joined(target, reader, options.encoding):
             work = stack.enter_context(Work(target))
             weights = files_of_weights(options, upscaler, geometry.scale)
             description = describe_job(
-                sources.identity, target, options, weights, leave_out=HARMLESS
+                sources.identity, target, options, weights.values(), leave_out=HARMLESS
             )
             same = work.begin(description, lambda: _choose_pins(options))
             if finished and not same:
@@ -109,13 +109,8 @@ def upscale(
         frames: Iterable[Frame] = mark_cuts(reader)
         if isinstance(writer, SegmentedWriter):
             plan = Plan.of(*job.specs, most=options.segment)
-            frames = cut_into_segments(reader, plan, writer.start, writer.expect)
+            frames = cut_into_segments(reader, plan, writer.start, writer.expect, writer.wants)
         return _run(reader, frames, job, writer, sources, options, progress)
-
-
-def _given(upscaler: Upscaler | None, options: Options) -> Upscaler | None:
-    """The upscaler that needs no weights, if it is one."""
-    return Same() if upscaler is None and only_in_time(options) else upscaler
 
 
 def _check(source: str | Path, target: Path, options: Options, *, overwrite: bool) -> None:
@@ -196,8 +191,8 @@ def stream(
         DamagedError: a part of the source could not be read; raised after the last good frame.
     """
     options = options or Options()
-    with _open(source, options) as reader:
-        upscaler = _given(upscaler, options)
+    with open_source(source, options) as reader:
+        upscaler = upscaler or unlearned(options)
         geometry = find_geometry(reader, options, upscaler)
         job = plan_job(reader, geometry, options, upscaler, _choose_pins(options))
         coding, size = job.source_coding(reader), job.geometry.size
@@ -209,13 +204,6 @@ def stream(
                 yield replace(frame, time_base=frame.time_base * slower)
         if reader.damage and not options.keep_going:
             raise DamagedError(reader.damage)
-
-
-def _open(source: str | Path, options: Options) -> Reader:
-    return Reader(
-        source, start=options.start, end=options.end, deinterlace=options.deinterlace,
-        trust=options.trust,
-    )  # fmt: skip
 
 
 def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:

@@ -68,6 +68,7 @@ def cut_into_segments(
     plan: Plan,
     start: Start | None = Start(),
     found: Callable[[Start], None] = lambda start: None,
+    wanted: Callable[[Start], bool] = lambda start: True,
 ) -> Generator[Frame, None, None]:
     """Lay a source out as segments, one after the other.
 
@@ -77,6 +78,7 @@ def cut_into_segments(
         start: the first segment wanted; frames that it does not need are read and left out.
             `None`: no segment is wanted.
         found: called with where each further segment begins, before its first frame comes.
+        wanted: whether a segment is; the frames of others are read and left out.
 
     Yields:
         Frames with `segment` and `cut` set. Those around a segment, which are only there for its
@@ -84,25 +86,66 @@ def cut_into_segments(
         The first frame of each run-in has `cut` set: a state begins anew. At most
         `plan.warm_up + plan.ahead` frames are held, and two.
     """
-    source = _Rewindable(frames, keep=plan.warm_up + plan.ahead + 2)
+    source = _Rewindable(frames, plan)
     while start is not None:
-        run_in = 0 if start.scene else min(plan.warm_up, start.frame)
-        following = yield from _segment(source, plan, start, start.frame - run_in)
+        laid = _segment(source, plan, start, wanted)
+        following = (yield from laid) if wanted(start) else _exhausted(laid)
         if following is not None:
             found(following)
         start = following
 
 
+def cut_segment(
+    frames: Iterable[Frame], plan: Plan, start: Start, found: Callable[[Start], None]
+) -> Generator[Frame, None, None]:
+    """Lay out one segment as `cut_into_segments` does, and read no further than it needs.
+
+    Args:
+        frames: of the source, from its first one.
+        plan: the rule.
+        start: the segment.
+        found: called with where the next segment begins, if there is one.
+    """
+    following = yield from _segment(_Rewindable(frames, plan), plan, start, lambda other: False)
+    if following is not None:
+        found(following)
+
+
+def find_starts(
+    frames: Iterable[Frame], plan: Plan, start: Start | None = Start()
+) -> Generator[Start, None, None]:
+    """Where segments begin, from one on; a source is read as far as the next one needs."""
+    source = _Rewindable(frames, plan)
+    while start is not None:
+        yield start
+        start = _exhausted(_segment(source, plan, start))
+
+
+def _exhausted(laid: Generator[Frame, None, Start | None]) -> Start | None:
+    while True:
+        try:
+            next(laid)
+        except StopIteration as end:
+            following: Start | None = end.value
+            return following
+
+
 def _segment(
-    source: _Rewindable, plan: Plan, start: Start, begin: int
+    source: _Rewindable,
+    plan: Plan,
+    start: Start,
+    wanted: Callable[[Start], bool] = lambda start: True,
 ) -> Generator[Frame, None, Start | None]:
     """The frames of one segment and those around it; returns where the next one begins."""
     following: Start | None = None
+    begin = start.frame - (0 if start.scene else min(plan.warm_up, start.frame))
     for index, frame in enumerate(mark_cuts(source.since(begin)), begin):
         length = index - start.frame
         if following is None and _ends(frame, length, plan):
             following = Start(start.number + 1, index, frame.cut)
         if following is not None and (following.scene or index >= following.frame + plan.ahead):
+            if following.scene and not wanted(following):
+                yield replace(frame, segment=None, cut=True)  # until it, the last frame lasts
             return following
         own = length >= 0 and following is None
         yield replace(frame, segment=start.number if own else None, cut=frame.cut or index == begin)
@@ -117,15 +160,10 @@ def _ends(frame: Frame, length: int, plan: Plan) -> bool:
 class _Rewindable:
     """Frames of a stream by their number; the latest can be had again."""
 
-    def __init__(self, frames: Iterable[Frame], *, keep: int) -> None:
-        """Wrap a stream.
-
-        Args:
-            frames: the stream.
-            keep: how many of the latest frames are held.
-        """
+    def __init__(self, frames: Iterable[Frame], plan: Plan) -> None:
+        """Wrap a stream; as many frames are held as a plan goes back."""
         self._frames = iter(frames)
-        self._held: deque[Frame] = deque(maxlen=keep)
+        self._held: deque[Frame] = deque(maxlen=plan.warm_up + plan.ahead + 2)
         self._read = 0
 
     def since(self, index: int) -> Iterator[Frame]:
