@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from upreel.core.background import prefetch
-from upreel.errors import UsageError
+from upreel.errors import MediaError, UsageError
 from upreel.inference.cores import one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
@@ -68,6 +68,16 @@ def open_source(source: str | Path, options: Options) -> Reader:
         deinterlace=options.deinterlace,
         trust=options.trust,
     )
+
+
+def no_frame(reader: Reader, options: Options) -> UsageError | MediaError:
+    """The error for a source of which no frame came."""
+    if reader.damage is None and (options.start is not None or options.end is not None):
+        return UsageError(
+            f"expected frames between --start and --end, found none there in {reader.path}; "
+            "'upreel probe' tells how long it is"
+        )
+    return MediaError(reader.damage or f"no frame of {reader.path} could be decoded")
 
 
 def unlearned(options: Options) -> Upscaler | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 NAME = "ledger.json"
+KIND_OF_PROCESSOR = "the kind of processor"
 
 _MAX_BYTES = 1 << 26
 
@@ -199,11 +200,17 @@ def describe_job(
         digest.update(path.read_bytes())
     job["the weights"] = digest.hexdigest()
     job["the run-in of a segment"] = str(WARM_UP)
-    job["the version of upreel"] = version("upreel")
-    job["the version of PyTorch"] = torch.__version__
-    job["the version of FFmpeg"] = json.dumps({**av.library_versions, "av": av.__version__})
-    job["the kind of processor"] = torch.backends.cpu.get_cpu_capability()
-    return job
+    return {**job, **versions()}
+
+
+def versions() -> dict[str, str]:
+    """What the same frames may come out differently with."""
+    return {
+        "the version of upreel": version("upreel"),
+        "the version of PyTorch": torch.__version__,
+        "the version of FFmpeg": json.dumps({**av.library_versions, "av": av.__version__}),
+        KIND_OF_PROCESSOR: torch.backends.cpu.get_cpu_capability(),
+    }
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

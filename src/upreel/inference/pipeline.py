@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from upreel.core.background import prefetch
-from upreel.errors import DamagedError, MediaError, UsageError
+from upreel.errors import DamagedError
 from upreel.inference.cores import network_threads
 from upreel.inference.interpolation import Tally
 from upreel.inference.job import (
@@ -18,6 +18,7 @@ from upreel.inference.job import (
     enlarged,
     files_of_weights,
     find_geometry,
+    no_frame,
     open_source,
     plan_job,
     unlearned,
@@ -150,7 +151,7 @@ def _run(
                 preview.offer(before, after)
             progress(Progress(count, total, time.perf_counter() - began, done))
     if not count:
-        raise _nothing(reader, options)
+        raise no_frame(reader, options)
     damage = reader.damage or (ledger and ledger.damage)
     partial = damage is not None and not options.keep_going
     sources.check()
@@ -204,16 +205,6 @@ def stream(
                 yield replace(frame, time_base=frame.time_base * slower)
         if reader.damage and not options.keep_going:
             raise DamagedError(reader.damage)
-
-
-def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
-    """The error for a source of which no frame came."""
-    if reader.damage is None and (options.start is not None or options.end is not None):
-        return UsageError(
-            f"expected frames between --start and --end, found none there in {reader.path}; "
-            "'upreel probe' tells how long it is"
-        )
-    return MediaError(reader.damage or f"no frame of {reader.path} could be decoded")
 
 
 def _choose_pins(options: Options) -> Pins:
