@@ -217,12 +217,10 @@ class RayPool:
             self.wait(1.0)
         member = next(member for member in self._members if member.free)
         try:
-            answer: ObjectRef[Pins] = member.actor.choose_pins.remote(
-                device, precision, self._threads
-            )
-            return ray.get(answer)
+            pins: Pins = ray.get(member.actor.choose_pins.remote(device, precision, self._threads))
         except RayTaskError as error:
             raise error.cause from error
+        return pins
 
     def under_way(self) -> int:
         """See `Pool`."""

@@ -25,6 +25,7 @@ from pydantic import (
 from upreel.core.files import PendingFile, failed
 from upreel.inference.pins import Pins
 from upreel.inference.plan import WARM_UP, Start
+from upreel.video.place import Place
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -61,6 +62,7 @@ class Done(_Entry):
         next_frame: where the next segment begins, counted in frames of the source; `None`: this
             is the last.
         next_scene: whether a scene begins there.
+        next_place: of the first frame that the next segment needs; see `Start.place`.
         checksum: of its file.
         damage: what of the source was found to be damaged until then.
     """
@@ -73,6 +75,7 @@ class Done(_Entry):
     end: Seconds
     next_frame: int | None
     next_scene: bool
+    next_place: Place | None
     checksum: int
     damage: str | None
 
@@ -112,7 +115,7 @@ class Ledger(_Entry):
                 break
             if done.next_frame is None:
                 return None
-            start = Start(number + 1, done.next_frame, done.next_scene)
+            start = Start(number + 1, done.next_frame, done.next_scene, done.next_place)
         return start
 
     @property

@@ -10,11 +10,12 @@ segments, several runs do, or several machines. What the empty state costs is me
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 from upreel.models.upscaler import Spec
 from upreel.video.frame import Frame
+from upreel.video.place import Place, Source
 from upreel.video.scenes import mark_cuts
 
 MOST_FRAMES = 400
@@ -56,15 +57,18 @@ class Start:
         number: of the segment, from 0.
         frame: its first frame, counted in the source.
         scene: whether a scene begins there, so that nothing before it matters.
+        place: of the first frame that it may need, as its run-in; without it, the source has to be
+            read from its first frame.
     """
 
     number: int = 0
     frame: int = 0
     scene: bool = True
+    place: Place | None = None
 
 
 def cut_into_segments(
-    frames: Iterable[Frame],
+    source: Source,
     plan: Plan,
     start: Start | None = Start(),
     found: Callable[[Start], None] = lambda start: None,
@@ -73,22 +77,23 @@ def cut_into_segments(
     """Lay a source out as segments, one after the other.
 
     Args:
-        frames: of the source, from its first one.
+        source: a `Reader`.
         plan: the rule.
-        start: the first segment wanted; frames that it does not need are read and left out.
-            `None`: no segment is wanted.
-        found: called with where each further segment begins, before its first frame comes.
+        start: the first segment wanted. Where it has a place, reading begins there; else frames
+            that it does not need are read and left out. `None`: no segment is wanted.
+        found: called with where each further segment begins, before its first frame comes. A
+            worker that is given this start can begin with that segment.
         wanted: whether a segment is; the frames of others are read and left out.
 
     Yields:
         Frames with `segment` and `cut` set. Those around a segment, which are only there for its
         own, have no `segment`; they come again as frames of another, so instants go back there.
         The first frame of each run-in has `cut` set: a state begins anew. At most
-        `plan.warm_up + plan.ahead` frames are held, and two.
+        `plan.warm_up + plan.ahead` frames are held, and three.
     """
-    source = _Rewindable(frames, plan)
+    frames = _Rewindable(source, plan, start)
     while start is not None:
-        laid = _segment(source, plan, start, wanted)
+        laid = _segment(frames, plan, start, wanted)
         following = (yield from laid) if wanted(start) else _exhausted(laid)
         if following is not None:
             found(following)
@@ -96,29 +101,30 @@ def cut_into_segments(
 
 
 def cut_segment(
-    frames: Iterable[Frame], plan: Plan, start: Start, found: Callable[[Start], None]
+    source: Source, plan: Plan, start: Start, found: Callable[[Start], None]
 ) -> Generator[Frame, None, None]:
     """Lay out one segment as `cut_into_segments` does, and read no further than it needs.
 
     Args:
-        frames: of the source, from its first one.
+        source: a `Reader`.
         plan: the rule.
-        start: the segment.
+        start: the segment; where it has a place, reading begins there.
         found: called with where the next segment begins, if there is one.
     """
-    following = yield from _segment(_Rewindable(frames, plan), plan, start, lambda other: False)
+    frames = _Rewindable(source, plan, start)
+    following = yield from _segment(frames, plan, start, lambda other: False)
     if following is not None:
         found(following)
 
 
 def find_starts(
-    frames: Iterable[Frame], plan: Plan, start: Start | None = Start()
+    source: Source, plan: Plan, start: Start | None = Start()
 ) -> Generator[Start, None, None]:
     """Where segments begin, from one on; a source is read as far as the next one needs."""
-    source = _Rewindable(frames, plan)
+    frames = _Rewindable(source, plan, start)
     while start is not None:
         yield start
-        start = _exhausted(_segment(source, plan, start))
+        start = _exhausted(_segment(frames, plan, start))
 
 
 def _exhausted(laid: Generator[Frame, None, Start | None]) -> Start | None:
@@ -146,10 +152,10 @@ def _segment(
         if following is not None and (following.scene or index >= following.frame + plan.ahead):
             if following.scene and not wanted(following):
                 yield replace(frame, segment=None, cut=True)  # until it, the last frame lasts
-            return following
+            return source.placed(following, plan)
         own = length >= 0 and following is None
         yield replace(frame, segment=start.number if own else None, cut=frame.cut or index == begin)
-    return following
+    return None if following is None else source.placed(following, plan)
 
 
 def _ends(frame: Frame, length: int, plan: Plan) -> bool:
@@ -160,11 +166,13 @@ def _ends(frame: Frame, length: int, plan: Plan) -> bool:
 class _Rewindable:
     """Frames of a stream by their number; the latest can be had again."""
 
-    def __init__(self, frames: Iterable[Frame], plan: Plan) -> None:
-        """Wrap a stream; as many frames are held as a plan goes back."""
-        self._frames = iter(frames)
-        self._held: deque[Frame] = deque(maxlen=plan.warm_up + plan.ahead + 2)
-        self._read = 0
+    def __init__(self, source: Source, plan: Plan, start: Start | None) -> None:
+        """Read a source from where a segment needs it; as many frames are held as a plan needs."""
+        place = start.place if start else None
+        self._source = source
+        self._frames = source.since(place) if place else iter(source)
+        self._held: deque[Frame] = deque(maxlen=plan.warm_up + plan.ahead + 3)
+        self._read = place.frame if place else 0
 
     def since(self, index: int) -> Iterator[Frame]:
         """Frames from a number on, which may be held, or is still to come."""
@@ -175,5 +183,16 @@ class _Rewindable:
                     return
                 self._held.append(frame)
                 self._read += 1
-            yield self._held[index - self._read]
+            yield self._at(index)
             index += 1
+
+    def placed(self, start: Start, plan: Plan) -> Start:
+        """The start of a segment that comes next, with the place of the first frame it needs."""
+        first = start.frame - plan.warm_up  # also the segment behind it needs none before this one
+        if first <= 0:
+            return start
+        place = self._source.place_of(first, self._at(first - 1), self._at(first))
+        return replace(start, place=place)
+
+    def _at(self, index: int) -> Frame:
+        return self._held[index - self._read]

@@ -79,6 +79,7 @@ class SegmentFile:
             end=Fraction(self._assembly.end) if first else Fraction(0),
             next_frame=None if following is None else following.frame,
             next_scene=following is None or following.scene,
+            next_place=None if following is None else following.place,
             checksum=checksum,
             damage=damage,
         )
