@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from upreel.errors import OutputError, UsageError
 from upreel.farm.orders import (
@@ -31,6 +32,8 @@ from upreel.inference.pins import Pins
 from upreel.inference.precision import Precision
 
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # before ray is imported
+# By default its workers yield to everything else on a machine; `upreel upscale` does not either.
+os.environ.setdefault("RAY_worker_niceness", "0")
 try:
     import ray
     from ray import ObjectRef
@@ -115,7 +118,6 @@ class RayPool:
         self._started = 0
         self._false_starts = 0
         self._news: list[Event] = []
-        self._began = time.perf_counter()
         self._processors: set[str] = set()
         self._members = [self._start() for _ in range(size)]
 
@@ -190,8 +192,7 @@ class RayPool:
         self._tell_of(member, "worker", where)
 
     def _tell_of(self, member: _Member, event: EventName, message: str) -> None:
-        seconds = round(time.perf_counter() - self._began, 3)
-        self._news.append(Event(event, seconds, worker=member.name, message=message))
+        self._news.append(Event(event, 0.0, worker=member.name, message=message))
 
     def _answer(self, index: int, member: _Member) -> Answer:
         assert member.answer is not None and member.order is not None
@@ -217,7 +218,9 @@ class RayPool:
             self.wait(1.0)
         member = next(member for member in self._members if member.free)
         try:
-            pins: Pins = ray.get(member.actor.choose_pins.remote(device, precision, self._threads))
+            pins = cast(
+                Pins, ray.get(member.actor.choose_pins.remote(device, precision, self._threads))
+            )
         except RayTaskError as error:
             raise error.cause from error
         return pins
@@ -285,7 +288,7 @@ def connected(address: str | None, *, cores: int | None = None) -> Iterator[None
             )
         else:
             ray.init(address, logging_level=logging.ERROR, log_to_driver=False)
-    except (OSError, RuntimeError, ValueError) as error:
+    except Exception as error:  # it raises no other where a process of its own does not start
         raise UsageError(
             f"expected a Ray cluster at {address or 'this machine'}, found none: {_short(error)}; "
             "leave --address out to start one here"

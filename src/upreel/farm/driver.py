@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from upreel.errors import UpreelError
@@ -312,7 +312,7 @@ class Farm:
     def _report(self, *, end: bool = False) -> None:
         """Tell how far all is, now and then."""
         for event in self._pool.news():
-            self._tell(event)
+            self._tell(replace(event, seconds=self._seconds()))
         now = self._seconds()
         if not end and now - self._told < _INTERVAL:
             return

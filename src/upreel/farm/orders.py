@@ -229,7 +229,7 @@ class Pool(Protocol):
         ...
 
     def news(self) -> Sequence[Event]:
-        """What happened to workers since it was asked last."""
+        """What happened to workers since it was asked last; who asks knows the time."""
         ...
 
 
