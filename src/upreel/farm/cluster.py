@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from upreel.errors import OutputError, UsageError
 from upreel.farm.orders import (
@@ -84,7 +84,7 @@ class _Member:
     """
 
     name: str
-    actor: ActorHandle[Worker]
+    actor: ActorHandle[Any]
     hello: ObjectRef[Introduction] | None
     order: Order | None = None
     answer: ObjectRef[Made | Refused] | None = None
@@ -218,12 +218,11 @@ class RayPool:
             self.wait(1.0)
         member = next(member for member in self._members if member.free)
         try:
-            pins = cast(
+            return cast(
                 Pins, ray.get(member.actor.choose_pins.remote(device, precision, self._threads))
             )
         except RayTaskError as error:
             raise error.cause from error
-        return pins
 
     def under_way(self) -> int:
         """See `Pool`."""

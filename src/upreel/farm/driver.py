@@ -29,7 +29,7 @@ from upreel.farm.orders import (
     Store,
 )
 from upreel.farm.planner import Failed, Found, Next, Opened, Planned, Planner, Skipped, sentence
-from upreel.farm.storage import Cache
+from upreel.farm.storage import Cache, Mirror
 from upreel.inference.job import FieldOfWeights
 from upreel.inference.options import Options
 from upreel.inference.pins import Pins
@@ -77,6 +77,7 @@ class Farm:
         options: Options,
         pins: Pins,
         cache: Path,
+        mirror: Mirror | None = None,
         tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
         """Prepare.
@@ -89,6 +90,7 @@ class Farm:
             options: for all of them.
             pins: what the workers have chosen, for work that begins.
             cache: a folder for what is fetched.
+            mirror: the folder of results where that is elsewhere; `out` is for work then.
             tell: called with all that happens.
         """
         self._pool, self._store = pool, store
@@ -96,6 +98,7 @@ class Farm:
         self._options, self._pins = options, pins
         self._cache = Cache(cache)
         self._tell = tell
+        self._mirror = mirror
         self._shared: dict[Path, SharedFile] = {}
         self._states: dict[int, _State] = {}  # by the identity of the film
         self._ready: deque[tuple[Film, Start]] = deque()
@@ -137,12 +140,25 @@ class Farm:
     def _open(self, item: Item) -> Film | None:
         """Open a film; in a thread of the planner."""
         target = place_of(self._out / item.name, self._out)
-        if target.exists() and not self._options.overwrite:
+        if self._mirror is None:
+            there = target.exists()
+        else:
+            target.unlink(missing_ok=True)  # a run was killed before it was there
+            there = self._mirror.exists(item.name)
+        if there and not self._options.overwrite:
             if is_result(target):  # a run was killed after its last step but one
                 remove_work(target)
             return None
-        local = self._cache.fetch(item.source)
-        return Film(item.source, local, target, self._options, self._pins, self._share)
+        return Film(
+            item.source,
+            self._cache.fetch(item.source),
+            target,
+            self._options,
+            self._pins,
+            self._share,
+            mirror=self._mirror,
+            name=item.name,
+        )
 
     def _share(self, files: Mapping[FieldOfWeights, Path]) -> dict[FieldOfWeights, SharedFile]:
         """Put each file into the store, once."""
@@ -304,7 +320,7 @@ class Farm:
     ) -> None:
         self._tell(
             Event(
-                event, self._seconds(), film.source, str(film.target), worker, segment, frames,
+                event, self._seconds(), film.source, film.shown, worker, segment, frames,
                 total, took, fps, None, files, message,
             )
         )  # fmt: skip

@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import av
 
 from upreel.core.files import failed
 from upreel.errors import DamagedError, MediaError, OutputError, UsageError
 from upreel.farm.orders import GoneError, Made, Order, SharedFile, Store
+from upreel.farm.storage import Mirror
 from upreel.inference.assembly import Assembly
 from upreel.inference.interpolation import Tally
 from upreel.inference.job import (
@@ -26,12 +27,13 @@ from upreel.inference.job import (
     unlearned,
 )
 from upreel.inference.join import can_be_joined, first_of, open_assembly
+from upreel.inference.ledger import NAME as LEDGER
 from upreel.inference.ledger import describe_job
 from upreel.inference.options import HARMLESS, Options
 from upreel.inference.pins import Pins
 from upreel.inference.plan import Plan, Start, find_starts
 from upreel.inference.sources import Sources
-from upreel.inference.work import Work
+from upreel.inference.work import Work, folder_of
 from upreel.video.frame import Frame
 from upreel.video.writer import check_target
 
@@ -46,14 +48,24 @@ class Film:
 
     Attributes:
         source: path or address, as it was named.
-        target: the result.
+        target: the result; where results are elsewhere, its place here until it is complete.
+        shown: the result in messages.
         expected: frames of the result, as far as the file says.
         before: frames that were finished when this began.
         tally: what the frames of this run are, where new ones are made.
     """
 
     def __init__(
-        self, source: str, local: str, target: Path, options: Options, pins: Pins, share: Share
+        self,
+        source: str,
+        local: str,
+        target: Path,
+        options: Options,
+        pins: Pins,
+        share: Share,
+        *,
+        mirror: Mirror | None = None,
+        name: PurePosixPath,
     ) -> None:
         """Open the source, and go on where an earlier run was left.
 
@@ -64,12 +76,17 @@ class Film:
             options: of the user.
             pins: what the workers have chosen, for work that begins.
             share: see `Share`.
+            mirror: the folder of results, where that is elsewhere.
+            name: of the result in that folder.
 
         Raises:
             UpreelError: as `upscale`.
         """
         self.source, self.target = source, target
         self.tally = Tally()
+        self.shown = f"{mirror.address}/{name}" if mirror else str(target)
+        self._mirror, self._name = mirror, name
+        self._kept = name.with_name(folder_of(target).name)
         self._options = options
         self._starts: dict[int, Start] = {}
         self._damage: str | None = None
@@ -91,6 +108,8 @@ class Film:
             )
         files = files_of_weights(options, upscaler, self._geometry.scale)
         self._identity = self._sources.identity
+        if self._mirror:
+            self._mirror.fetch(folder_of(target), self._kept)
         self._work = stack.enter_context(Work(target))
         self._work.begin(
             describe_job(self._identity, target, options, files.values(), leave_out=HARMLESS),
@@ -182,6 +201,9 @@ class Film:
         except MediaError as error:
             raise GoneError(f"segment {done.number + 1} did not come as it was sent") from error
         self._work.add(done)
+        if self._mirror:
+            for path in (self._work.segment(done.number), self._work.path / LEDGER):
+                self._mirror.put(path, self._kept / path.name)
         self.tally.add(made.tally)
 
     def join(self) -> Path:
@@ -202,6 +224,10 @@ class Film:
             )
         except (av.FFmpegError, OSError) as error:
             raise failed(self.target, error) from error
+        if self._mirror:
+            self._mirror.put(path, self._name.with_name(path.name))
+            self._mirror.remove(self._kept)
+            path.unlink()
         self._work.remove()
         if partial:
             raise DamagedError(f"{damage}; the frames that could be decoded are in {path}")

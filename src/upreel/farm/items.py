@@ -94,7 +94,9 @@ def _expanded_address(source: str) -> Iterator[tuple[str, PurePosixPath]]:
     scheme = source.partition("://")[0]
     count = 0
     for file in sorted(file_system.find(path)):
-        relative = PurePosixPath(file).relative_to(PurePosixPath(path))
+        if not PurePosixPath(file).is_relative_to(path):
+            raise UsageError(f"expected files below {source}, found {file}")
+        relative = PurePosixPath(file).relative_to(path)
         if _is_video(relative.parts):
             count += 1
             yield f"{scheme}://{file}", relative

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from upreel.farm.cluster import RayPool, RayStore, connected, resources
 from upreel.farm.driver import Farm
 from upreel.farm.items import find_items
 from upreel.farm.orders import Event, Outcome
+from upreel.farm.storage import Mirror, is_address
 from upreel.inference.options import Options
 from upreel.models.backbones import cache_folder
 from upreel.video.encoding import CONTAINERS
@@ -84,12 +86,15 @@ def run(
         OutputError: the folder of results cannot be made, or workers cannot be started.
     """
     items = find_items(sources, out, extension=_extension(container))
-    folder = Path(out)
+    cache = cache or cache_folder() / "farm"
+    mirror, folder = None, Path(out)
+    if is_address(out):
+        mirror = Mirror(out)
+        folder = cache / "results" / hashlib.sha256(out.encode()).hexdigest()[:16]
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"Cannot make the folder {out}: {error.strerror}.") from error
-    cache = cache or cache_folder() / "farm"
+        raise OutputError(f"Cannot make the folder {folder}: {error.strerror}.") from error
     wanted = (crew.workers or 1) * (crew.threads or 1)
     with connected(crew.address, cores=max(wanted, os.cpu_count() or 1)):
         workers, threads, gpus = crew.chosen(*resources(), options.device)
@@ -103,6 +108,7 @@ def run(
                 options=options,
                 pins=pins,
                 cache=cache,
+                mirror=mirror,
                 tell=tell,
             ).run()
 

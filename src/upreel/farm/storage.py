@@ -6,13 +6,15 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Protocol, cast
 
 from upreel.core.files import PendingFile
 from upreel.core.lock import Lock
-from upreel.errors import DownloadError, MediaError, UpreelError, UsageError
+from upreel.errors import DownloadError, MediaError, OutputError, UpreelError, UsageError
+from upreel.inference.ledger import NAME as LEDGER
 
 _PATIENCE = 0.2  # seconds
 _KEPT_FREE = 0.1  # of a disk
@@ -164,6 +166,87 @@ class Cache:
                 pending.path.write_bytes(data)
                 pending.commit()
         return target
+
+
+class Mirror:
+    """The folder of results where that is elsewhere: what is done there, and what is kept of work.
+
+    Work goes on in a folder here; each finished segment is copied, and its ledger after it, so that
+    another machine can go on.
+
+    Attributes:
+        address: of the folder.
+    """
+
+    def __init__(self, address: str) -> None:
+        """Open it.
+
+        Raises:
+            UsageError: nothing here knows such addresses.
+        """
+        self._file_system, path = open_file_system(address)
+        self._root = path.rstrip("/")
+        self.address = address.rstrip("/")
+
+    def exists(self, name: PurePosixPath) -> bool:
+        """Whether a result is there.
+
+        Raises:
+            DownloadError: that cannot be found out.
+        """
+        with self._told(name):
+            return self._file_system.exists(f"{self._root}/{name}")
+
+    def fetch(self, folder: Path, name: PurePosixPath) -> None:
+        """Bring here what is kept of the work on a result, unless there is work here.
+
+        Args:
+            folder: where the work goes on.
+            name: of the folder there.
+
+        Raises:
+            DownloadError: it cannot be fetched.
+        """
+        there = f"{self._root}/{name}"
+        with self._told(name):
+            if (folder / LEDGER).exists() or not self._file_system.exists(there):
+                return
+            folder.mkdir(exist_ok=True)
+            # The ledger comes last: without it, what has come does not count.
+            for path in sorted(self._file_system.find(there), key=lambda path: LEDGER in path):
+                file = folder / checked_name(PurePosixPath(path).name)
+                self._file_system.get_file(path, str(file))
+
+    def put(self, file: Path, name: PurePosixPath) -> None:
+        """Copy a file there; it has its name when it is complete.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        target = f"{self._root}/{name}"
+        pending = str(PurePosixPath(target).with_name(f".{PurePosixPath(target).name}.partial"))
+        try:
+            self._file_system.makedirs(str(PurePosixPath(target).parent), exist_ok=True)
+            self._file_system.put_file(str(file), pending)
+            if self._file_system.exists(target):
+                self._file_system.rm(target)
+            self._file_system.mv(pending, target)
+        except Exception as error:  # each file system has errors of its own
+            raise OutputError(f"Cannot write {self.address}/{name}: {error}; try again.") from error
+
+    def remove(self, name: PurePosixPath) -> None:
+        """Remove what is kept of the work on a result, which is complete."""
+        with suppress(Exception):  # it does no harm
+            self._file_system.rm(f"{self._root}/{name}", recursive=True)
+
+    @contextmanager
+    def _told(self, name: PurePosixPath) -> Iterator[None]:
+        try:
+            yield
+        except UpreelError:
+            raise
+        except Exception as error:  # each file system has errors of its own
+            raise DownloadError(f"{self.address}/{name} cannot be reached: {error}") from error
 
 
 def checked_name(name: str) -> str:
