@@ -104,7 +104,7 @@ def test_results_go_where_they_belong_and_work_goes_on_elsewhere(
     there = f"file://{tmp_path}/there" if scheme == "file" else "memory://there"
     source = write_video(tmp_path / "a.mp4", 18, size=(48, 32))
     file_system, root = fsspec.core.url_to_fs(there)
-    file_system.makedirs(root, exist_ok=True)
+    file_system.makedirs(f"{root}/in", exist_ok=True)
     file_system.put_file(str(source), f"{root}/in/a.mp4")
     # Workers are processes of their own: what this one has in its memory they do not see.
     named = f"{there}/in" if scheme == "file" else str(source)
