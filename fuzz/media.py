@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import resource
 import select
@@ -16,22 +17,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
 from types import TracebackType
 
+from fuzz.limits import MEMORY, SECONDS, WAITING, begin_peak, counted
 from fuzz.mutation import mutate
 
 CHILD = "--child"
 CORPUS = Path(__file__).parent / "corpus" / "media"
-PATIENCE = 10.0
-"""Seconds of the processor for one file; of the clock, a busy machine may take more."""
-_WAITING = 30 * PATIENCE
-MEMORY = 1 << 30
-"""Bytes beyond what the process had before."""
 _FRAMES = 40
 _ENLARGED = 4
 """Every so manieth file goes through the whole command, which takes longer."""
@@ -55,7 +51,7 @@ class Report:
 
 
 def fuzz_media(
-    out: Path, *, seconds: float, seed: int = 1, corpus: Path = CORPUS, files: int | None = None
+    out: Path, *, seconds: float = math.inf, seed: int = 1, files: int | None = None
 ) -> Report:
     """Try changed files until the time is over.
 
@@ -63,11 +59,10 @@ def fuzz_media(
         out: where files go that did harm.
         seconds: at most.
         seed: of the changes.
-        corpus: files to change.
         files: stop after as many.
     """
     random, report = Random(seed), Report()
-    seeds = {path.name: path.read_bytes() for path in sorted(corpus.iterdir())}
+    seeds = {path.name: path.read_bytes() for path in sorted(CORPUS.iterdir())}
     others, names = list(seeds.values()), list(seeds)
     deadline = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder, Reading() as child:
@@ -115,11 +110,11 @@ class Reading:
         assert process.stdout is not None
         process.stdin.write(f"{'enlarge' if enlarge else 'read'} {path}\n".encode())
         process.stdin.flush()
-        deadline, busy = time.monotonic() + _WAITING, _busy(process.pid) + PATIENCE
+        deadline, busy = time.monotonic() + WAITING, _busy(process.pid) + SECONDS
         while not select.select([process.stdout], [], [], 0.5)[0]:
             if time.monotonic() > deadline or _busy(process.pid) > busy:
                 self._end()
-                return f"no answer within {PATIENCE:g} s"
+                return f"no answer within {SECONDS:g} s"
         answer = process.stdout.readline().decode().strip()
         if not answer:
             status = process.wait()
@@ -160,7 +155,7 @@ def serve() -> None:
     import upreel.inference.pipeline
     import upreel.video.reader  # noqa: F401
 
-    most = _memory("VmSize") + _LIMIT
+    most = counted("VmSize") + _LIMIT
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with os.fdopen(os.dup(1), "w") as answers:
@@ -173,13 +168,12 @@ def serve() -> None:
 
 def _try(path: Path, *, enlarge: bool) -> str:
     """What becomes of a file."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins anew
-    before = _memory("VmRSS")
+    before = begin_peak()
     try:
         said = _enlarge(path) if enlarge else _read(path)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-    used = _memory("VmHWM") - before
+    used = counted("VmHWM") - before
     return f"took {used >> 20} MB" if used > MEMORY else " ".join(said.split()) or "nothing said"
 
 
@@ -214,14 +208,3 @@ def _enlarge(path: Path) -> str:
     if status not in (0, 1, 2) or "mistake in upreel" in lines or "memory" in lines:
         return lines.strip().splitlines()[-1] if lines.strip() else f"status {status}"
     return "refused" if status else "read"
-
-
-def _memory(name: str) -> int:
-    """Bytes of this process, as the system counts them."""
-    return next(_counted(name)) * 1024
-
-
-def _counted(name: str) -> Iterator[int]:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            yield int(line.split()[1])

@@ -110,7 +110,7 @@ def test_a_start_that_was_found_begins_to_read_just_before_it(plan: Plan) -> Non
     cuts = (5, 23, 24)
     starts: list[Start] = []
     whole = list(cut_into_segments(Stills(40, cuts), plan, Start(), starts.append))
-    for start in starts:
+    for start in starts[::3]:
         source, more = Stills(40, cuts), list[Start]()
         later = list(cut_into_segments(source, plan, start, more.append))
         assert [(f.pts, f.segment, f.cut) for f in later] == [

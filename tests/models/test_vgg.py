@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import warnings
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -103,7 +104,7 @@ class Trap:
 
 def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
     torch.save({"features.0.weight": Trap(tmp_path / "sprung")}, tmp_path / "bad.pth")
-    with pytest.raises(WeightsError, match=r"tensors and nothing else in .*bad.pth"):
+    with pytest.raises(WeightsError, match=r"expected tensors in .*bad.pth, .* other objects"):
         make_trunk("vgg16", weights=tmp_path / "bad.pth")
     assert not (tmp_path / "sprung").exists()
 
@@ -120,6 +121,16 @@ def test_damage_is_told_in_one_line(tmp_path: Path, zipped: bool) -> None:
         path.write_bytes(damaged[: int(random.integers(len(whole) // 2, 2 * len(whole)))])
         with contextlib.suppress(WeightsError), warnings.catch_warnings(action="ignore"):
             read_tensors(path)
+
+
+def test_compressed_tensors_are_refused(tmp_path: Path) -> None:
+    torch.save({"a": torch.zeros(100_000)}, tmp_path / "a.pth")
+    packed = tmp_path / "packed.pth"
+    with ZipFile(tmp_path / "a.pth") as source, ZipFile(packed, "w", ZIP_DEFLATED) as target:
+        for member in source.infolist():
+            target.writestr(member.filename, source.read(member))
+    with pytest.raises(WeightsError, match=r"found compressed ones, .* save them again"):
+        read_tensors(packed)
 
 
 def test_values_that_are_not_real_numbers(tmp_path: Path) -> None:

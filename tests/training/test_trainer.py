@@ -10,7 +10,7 @@ import torch
 from tests.training.clips import draw_clip, write_clips
 from upreel.data.clips import Clip, find_clips
 from upreel.data.samples import Batch, Sampler
-from upreel.errors import ConfigError, MediaError, NumericError, UsageError
+from upreel.errors import ConfigError, MediaError, NumericError, UsageError, WeightsError
 from upreel.evaluation.evaluate import score
 from upreel.evaluation.report import Report
 from upreel.models.upscaler import Upscaler
@@ -144,6 +144,17 @@ def test_a_run_is_not_overwritten_and_not_mixed_with_another(tmp_path: Path, cli
         )
 
 
+@pytest.mark.parametrize("content", [b"no checkpoint", {"step": 3}])
+def test_what_is_no_checkpoint(tmp_path: Path, content: object) -> None:
+    path = tmp_path / "checkpoint.pt"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    with pytest.raises(WeightsError, match=r"expected (tensors|a checkpoint) .*checkpoint\.pt"):
+        Run.begin(tiny(), tmp_path, resume=True)
+
+
 def test_numbers_that_are_none_stop_the_run(tmp_path: Path, clips: Path) -> None:
     recipe = tiny("optimizer.rate=1e30", "optimizer.warm_up=0")
     with pytest.raises(NumericError, match=r"expected a finite .* at step \d; begin anew with"):
@@ -221,9 +232,10 @@ def test_the_smoke_run_of_a_recipe_learns_what_bicubic_lacks(tmp_path: Path, nam
     ]
     recipe = read_recipe(f"{name}-smoke", seeded)
     path = train(recipe, data=clips, out=tmp_path / "run")
-    losses = [figures["loss"] for figures in read_metrics(path) if "loss" in figures]
-    last = len(losses) // 3
-    assert sum(losses[-last:]) / last < 0.97 * sum(losses[:50]) / 50
+    if recipe.discriminator is None:  # whose opponent learns too: the loss may well rise
+        losses = [figures["loss"] for figures in read_metrics(path) if "loss" in figures]
+        last = len(losses) // 3
+        assert sum(losses[-last:]) / last < 0.97 * sum(losses[:50]) / 50
     report = Report.from_json(path.with_name("report.json").read_text())
     start = cast(Upscaler, Run(recipe, tmp_path / "start").network)
     held_out = find_clips(clips)

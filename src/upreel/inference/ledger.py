@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from fractions import Fraction
@@ -16,6 +17,7 @@ import torch
 from pydantic import (
     BaseModel,
     ConfigDict,
+    Field,
     PlainSerializer,
     PlainValidator,
     ValidationError,
@@ -34,15 +36,19 @@ NAME = "ledger.json"
 KIND_OF_PROCESSOR = "the kind of processor"
 
 _MAX_BYTES = 1 << 26
+_FRACTION = re.compile(r"-?[0-9]{1,40}(/[1-9][0-9]{0,39})?")
 
 
 def _fraction(value: object) -> Fraction:
-    if not isinstance(value, str | Fraction):
-        raise ValueError("expected a fraction as text, such as '1/25'")
-    return Fraction(value)
+    # Fraction makes a number of any size out of a text such as '1e999999999'.
+    if isinstance(value, Fraction) or (isinstance(value, str) and _FRACTION.fullmatch(value)):
+        return Fraction(value)
+    raise ValueError("expected a fraction as text, such as '1/25'")
 
 
 Seconds = Annotated[Fraction, PlainValidator(_fraction), PlainSerializer(str, return_type=str)]
+Ticks = Annotated[int, Field(ge=-(2**62), le=2**62)]
+"""What FFmpeg can count, and some more can be added to."""
 
 
 class _Entry(BaseModel):
@@ -69,9 +75,9 @@ class Done(_Entry):
 
     number: int
     frames: int
-    first: int
+    first: Ticks
     time_base: Seconds
-    duration: int | None
+    duration: Ticks | None
     end: Seconds
     next_frame: int | None
     next_scene: bool

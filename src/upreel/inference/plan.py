@@ -4,7 +4,7 @@ A segment depends on the source alone: scene cuts are looked for anew in each, t
 from an empty state, and where a segment does not begin with a scene, some frames before it are
 stepped first and their results left out. So it makes no difference whether one run enlarges all
 segments, several runs do, or several machines. What the empty state costs is measured by
-`scripts/reset_price.py`; `docs/reliability.md` has the curve.
+`evaluation/resets.py`; `docs/reliability.md` has the curve, `upreel bench` prints it in a line.
 """
 
 from __future__ import annotations
@@ -169,6 +169,8 @@ class _Rewindable:
     def __init__(self, source: Source, plan: Plan, start: Start | None) -> None:
         """Read a source from where a segment needs it; as many frames are held as a plan needs."""
         place = start.place if start else None
+        if start and place and place.frame != start.frame - plan.warm_up:
+            place = None  # of another plan
         self._source = source
         self._frames = source.since(place) if place else iter(source)
         self._held: deque[Frame] = deque(maxlen=plan.warm_up + plan.ahead + 3)

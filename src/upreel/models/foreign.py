@@ -76,7 +76,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         WeightsError: the file is missing or damaged, or holds a whole program's objects.
     """
     whole = path.suffix == ".pkl"  # RISTN's authors saved the whole network
-    tensors = _read_whole(path) if whole else _unwrap(_load(path))
+    tensors = _read_whole(path) if whole else _unwrap(load_plain(path))
     if tensors is None:
         raise WeightsError(
             f"expected a dictionary of tensors in {path}, or one under a name such as "
@@ -102,7 +102,12 @@ def _read_whole(path: Path) -> dict[str, Tensor]:
     return read_published(path)
 
 
-def _load(path: Path) -> object:
+def load_plain(path: Path) -> object:
+    """Read what `torch.save` wrote: tensors, numbers and texts, and what holds them.
+
+    Raises:
+        WeightsError: the file is missing, damaged or compressed, or holds other objects.
+    """
     if not path.is_file():
         raise WeightsError(f"expected a file of weights, found nothing at {path}")
     _refuse_compressed(path)

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Literal, cast, get_args
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from upreel.errors import UsageError, WeightsError
 from upreel.models.backbones import weights_file
+from upreel.models.foreign import load_plain
 
 TrunkName = Literal["vgg16", "vgg19", "alexnet"]
 
@@ -178,16 +180,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     Raises:
         WeightsError: it is missing, damaged, or holds more than tensors.
     """
-    if not path.is_file():
-        raise WeightsError(f"expected a file of weights, found nothing at {path}")
-    try:
-        if path.suffix == ".safetensors":
+    if path.suffix == ".safetensors":
+        try:
             return load_file(path)
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # in a damaged file the unpickler may stumble over anything
-        raise WeightsError(
-            f"expected tensors and nothing else in {path}, which is damaged or holds more"
-        ) from error
+        except (SafetensorError, OSError) as error:
+            raise WeightsError(
+                f"expected tensors in {path}, which is damaged or missing"
+            ) from error
+    found = load_plain(path)
     if not isinstance(found, dict) or not all(isinstance(v, Tensor) for v in found.values()):
         raise WeightsError(f"expected a dictionary of tensors in {path}, found something else")
     return cast("dict[str, Tensor]", found)

@@ -6,13 +6,14 @@ import copy
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from upreel.core.files import PendingFile
 from upreel.errors import NumericError
+from upreel.models.foreign import load_plain
 from upreel.training.schedule import decay_at
 
 CHECKPOINT = "checkpoint.pt"
@@ -123,7 +124,7 @@ def _resume(parts: dict[str, Part], beside: Beside | None, path: Path) -> int:
     """Fill everything from a checkpoint, if there is one; how many steps it has behind it."""
     if not path.exists():
         return 0
-    state = torch.load(path, weights_only=True)
+    state = cast("dict[str, Any]", load_plain(path))
     for name, part in parts.items():
         part.load_state_dict(state[name])
     if beside:

@@ -9,16 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from upreel.core.files import PendingFile, failed
-from upreel.errors import ConfigError, UsageError
+from upreel.errors import ConfigError, UsageError, WeightsError
 from upreel.losses import Term, make_loss
 from upreel.losses.adversarial import Adversarial
 from upreel.models import upscaler_class
+from upreel.models.foreign import load_plain
 from upreel.models.learned_flow import read_spynet
 from upreel.models.upscaler import Upscaler
 from upreel.training.opponent import FindMotion, Opponent
@@ -72,6 +73,7 @@ class Run:
 
         Raises:
             UsageError: there is one and `resume` is not set, or it has another recipe.
+            WeightsError: its checkpoint is damaged, or holds more than tensors.
             OutputError: the folder cannot be written.
         """
         checkpoint = out / CHECKPOINT
@@ -138,7 +140,13 @@ class Run:
             pending.commit()
 
     def _restore(self, checkpoint: Path) -> None:
-        state = torch.load(checkpoint, weights_only=True)
+        found = load_plain(checkpoint)
+        if not isinstance(found, dict) or "recipe" not in found:
+            raise WeightsError(
+                f"expected a checkpoint of 'upreel train' in {checkpoint}, found something else; "
+                "name another folder"
+            )
+        state: dict[str, Any] = found
         if state["recipe"] != self._recipe:
             differences = ", ".join(_differences(state["recipe"], self._recipe))
             raise UsageError(

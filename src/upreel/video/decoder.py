@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
+from math import floor
 from pathlib import Path
 from typing import TypeAlias
 
@@ -21,8 +22,6 @@ Packet: TypeAlias = "av.Packet[av.stream.Stream]"
 VideoPacket: TypeAlias = "av.Packet[av.VideoStream]"
 
 _MAX_READ_ERRORS = 100
-# How far before the wanted instant to look for a keyframe, seconds; further back with each try.
-_SEEK_MARGINS = (1, 10, 60)
 # Containers whose header tells when their last packet ends; others only guess.
 _EXACT_DURATIONS = ("matroska", "flv", "asf")
 # Containers with an entry in their index for every packet.
@@ -56,7 +55,8 @@ class Decoder:
         self._index = index
         self._start = start
         self._corrupt = 0
-        self._repaired: list[int] = []  # pts of frames
+        self._known_repaired = 0  # frames before a place
+        self._repaired: list[int] = []  # pts of other frames
         self._read_errors = 0
         self._position = -1  # of the latest packet, in bytes
         self._counts = False  # whether it counts if that is corrupt
@@ -68,7 +68,7 @@ class Decoder:
         found = []
         if self._corrupt:
             found.append(f"{self._corrupt} corrupt packet{'s' if self._corrupt > 1 else ''}")
-        if repaired := len(self._repaired):
+        if repaired := self._known_repaired + len(self._repaired):
             plural = "s" if repaired > 1 else ""
             found.append(f"{repaired} frame{plural} decoded with errors")
         if self._missing:
@@ -91,7 +91,8 @@ class Decoder:
         """What has been read now that the frame with a pts is there; `None` where nobody knows."""
         if self._position < 0 or self._read_errors:
             return None
-        return Read(self._position, self._corrupt, sum(each < pts for each in self._repaired))
+        repaired = self._known_repaired + sum(each < pts for each in self._repaired)
+        return Read(self._position, self._corrupt, repaired)
 
     def since(self, place: Place) -> Iterator[av.VideoFrame]:
         """Frames that begin before a place; none where it is not sure that it lies behind them.
@@ -101,7 +102,10 @@ class Decoder:
         left out.
         """
         with open_media(self._path, self._trust) as container:
-            instant = self._groups_before(container, place)
+            if not container.format.name.startswith(_SEEKABLE):
+                return
+            position = place.read.position
+            instant = self._groups_before(container, place.pts[0], position=position)
             if instant is None:
                 return
             container.seek(instant, stream=self._stream(container))
@@ -111,28 +115,35 @@ class Decoder:
                 if keyframes >= _GROUPS:
                     yield frame
 
-    def _groups_before(self, container: av.container.InputContainer, place: Place) -> int | None:
-        """Where to seek to, for two keyframes before a place."""
-        stream, pts = self._stream(container), place.pts[0]
-        time_base, reordered = stream.time_base, stream.codec_context.has_b_frames
-        counting = _counts_packets(container) and reordered
-        if time_base is None or counting or not container.format.name.startswith(_SEEKABLE):
-            return None
+    def _groups_before(
+        self, container: av.container.InputContainer, pts: int, *, position: int | None = None
+    ) -> int | None:
+        """Where to seek to, for two keyframes before a pts.
+
+        Args:
+            container: of the stream.
+            pts: keyframes have to be shown before it.
+            position: they have to begin in this many first bytes of the file.
+        """
+        stream = self._stream(container)
+        time_base = stream.time_base or Fraction(1, av.time_base)
+        if _counts_packets(container) and stream.codec_context.has_b_frames:
+            return None  # where the counting begins, among reordered packets, nobody knows
         begin = (container.start_time or 0) / (av.time_base * time_base)
         instant, step = pts - 1, int(_SEEK_STEP / time_base) + 1
         while instant > begin:
             try:
                 container.seek(instant, stream=stream)
                 packets = takewhile(lambda packet: _time(packet) < pts, container.demux(stream))
-                keyframes = [packet for packet in packets if packet.is_keyframe]
-            except av.FFmpegError:
+                known = (each for each in packets if each.is_keyframe and _time(each) != _UNKNOWN)
+                keyframes = list(islice(known, _GROUPS))
+            except (av.FFmpegError, OverflowError):
+                return None  # this container cannot seek
+            if position is not None and any((each.pos or 0) > position for each in keyframes):
                 return None
-            if any(packet.pos is None or packet.pos > place.read.position for packet in keyframes):
-                return None
-            times = [time for packet in keyframes if (time := _time(packet)) != _UNKNOWN]
-            if len(times) >= _GROUPS:
+            if len(keyframes) == _GROUPS:
                 return instant
-            instant, step = min([instant, *times]) - step, 2 * step
+            instant, step = min([instant, *map(_time, keyframes)]) - step, 2 * step
         return None  # there is nothing to be saved
 
     def _sought(
@@ -140,23 +151,17 @@ class Decoder:
     ) -> Iterator[av.VideoFrame] | None:
         """Frames from a keyframe at or before `start`; `None` to begin at the beginning."""
         stream = self._stream(container)
-        if _counts_packets(container) and stream.codec_context.has_b_frames:
-            return None  # where the counting begins, among reordered packets, nobody knows
-        begin = (container.start_time or 0) * Fraction(1, av.time_base)
         time_base = stream.time_base or Fraction(1, av.time_base)
-        for margin in _SEEK_MARGINS:
-            if start - margin <= begin:
-                return None
-            try:
-                container.seek(int((start - margin) / time_base), stream=stream)
-            except av.FFmpegError:
-                return None  # this container cannot seek
-            frames = self._decoded(container)
-            # What an open group of pictures shows before its keyframe cannot be decoded here.
-            first = next((frame for frame in frames if frame.key_frame), None)
-            if first is not None and first.pts is not None and first.pts * time_base <= start:
-                return chain((first,), frames)
-        return None
+        instant = self._groups_before(container, floor(start / time_base) + 1)
+        if instant is None:
+            return None
+        container.seek(instant, stream=stream)
+        frames = self._decoded(container)
+        # What an open group of pictures shows before its keyframe cannot be decoded here.
+        first = next((frame for frame in frames if frame.key_frame), None)
+        if first is None or first.pts is None or first.pts * time_base > start:
+            return None
+        return chain((first,), frames)
 
     def _stream(self, container: av.container.InputContainer) -> av.VideoStream:
         return next(s for s in container.streams.video if s.index == self._index)
@@ -177,7 +182,7 @@ class Decoder:
         clock = _Counter() if _counts_packets(container) else None
         extent, indexed = _Extent(), container.format.name.startswith(_FULL_INDEXES)
         read, known = (place.read, place.pts[1]) if place else (Read(), _UNKNOWN)
-        self._corrupt, self._repaired = read.corrupt, [_UNKNOWN] * read.repaired
+        self._corrupt, self._known_repaired, self._repaired = read.corrupt, read.repaired, []
         self._read_errors = 0
         began = False
         for packet in self._demuxed(container):
