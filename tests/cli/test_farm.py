@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,6 +113,7 @@ def test_workers_and_their_cores() -> None:
     pytest.importorskip("ray")
     from upreel.farm.running import Crew
 
+    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"  # Ray reports nothing
     assert Crew().chosen(8, 0, "auto") == (8, 1, 0.0)
     assert Crew(threads=4).chosen(8, 0, "auto") == (2, 4, 0.0)
     assert Crew(workers=3).chosen(8, 0, "auto") == (3, 2, 0.0)

@@ -300,7 +300,24 @@ def connected(address: str | None, *, cores: int | None = None) -> Iterator[None
         ray.shutdown()
 
 
-def resources() -> tuple[int, float]:
-    """Cores and GPUs of the cluster."""
-    found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
-    return int(found.get("CPU", 0)), float(found.get("GPU", 0))
+def resources(patience: float = 300.0) -> tuple[int, float]:
+    """Cores and GPUs of the cluster, as soon as it has any; its machines may still be starting.
+
+    Args:
+        patience: how many seconds to wait for them.
+
+    Raises:
+        UsageError: it has none.
+    """
+    ends = time.monotonic() + patience
+    while True:
+        found: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        cores, gpus = int(found.get("CPU", 0)), float(found.get("GPU", 0))
+        if cores:
+            return cores, gpus
+        if time.monotonic() > ends:
+            raise UsageError(
+                f"expected a Ray cluster with cores, found none for {patience:.0f} s; add machines "
+                "to it"
+            )
+        time.sleep(1.0)
