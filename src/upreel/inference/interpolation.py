@@ -48,6 +48,13 @@ class Tally:
     held: float = 0.0
     repeated: Counter[Reason] = field(default_factory=Counter)
 
+    def add(self, other: Tally) -> None:
+        """Count what another one has counted."""
+        self.given += other.given
+        self.made += other.made
+        self.held += other.held
+        self.repeated += other.repeated
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
