@@ -17,20 +17,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from random import Random
 from types import TracebackType
 
+from fuzz.limits import MEMORY, SECONDS, WAITING, begin_peak, counted
 from fuzz.mutation import mutate
-from fuzz.patience import SECONDS, WAITING
 
 CHILD = "--child"
 CORPUS = Path(__file__).parent / "corpus" / "media"
-MEMORY = 1 << 30
-"""Bytes beyond what the process had before."""
 _FRAMES = 40
 _ENLARGED = 4
 """Every so manieth file goes through the whole command, which takes longer."""
@@ -158,7 +155,7 @@ def serve() -> None:
     import upreel.inference.pipeline
     import upreel.video.reader  # noqa: F401
 
-    most = _memory("VmSize") + _LIMIT
+    most = counted("VmSize") + _LIMIT
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     with os.fdopen(os.dup(1), "w") as answers:
@@ -171,13 +168,12 @@ def serve() -> None:
 
 def _try(path: Path, *, enlarge: bool) -> str:
     """What becomes of a file."""
-    Path("/proc/self/clear_refs").write_text("5")  # the peak of memory begins anew
-    before = _memory("VmRSS")
+    before = begin_peak()
     try:
         said = _enlarge(path) if enlarge else _read(path)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-    used = _memory("VmHWM") - before
+    used = counted("VmHWM") - before
     return f"took {used >> 20} MB" if used > MEMORY else " ".join(said.split()) or "nothing said"
 
 
@@ -212,14 +208,3 @@ def _enlarge(path: Path) -> str:
     if status not in (0, 1, 2) or "mistake in upreel" in lines or "memory" in lines:
         return lines.strip().splitlines()[-1] if lines.strip() else f"status {status}"
     return "refused" if status else "read"
-
-
-def _memory(name: str) -> int:
-    """Bytes of this process, as the system counts them."""
-    return next(_counted(name)) * 1024
-
-
-def _counted(name: str) -> Iterator[int]:
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith(f"{name}:"):
-            yield int(line.split()[1])

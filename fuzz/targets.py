@@ -20,7 +20,7 @@ from importlib import import_module
 from pathlib import Path
 
 from fuzz.hearing import hearing
-from fuzz.patience import SECONDS, WAITING, OvertimeError, within
+from fuzz.limits import WAITING, OvertimeError, within
 from upreel.errors import UpreelError
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -53,7 +53,7 @@ class Target:
         """Read a file with this content.
 
         Raises:
-            Exception: it was none of ours, or a `DeedError`.
+            Exception: it was none of ours, a `DeedError`, or it took too much memory.
             OvertimeError: it took too long.
         """
         for name in self.imports:
@@ -61,7 +61,7 @@ class Target:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"file{suffix}"
             path.write_bytes(content)
-            with hearing(path.parent), within(SECONDS), contextlib.suppress(UpreelError):
+            with within(), hearing(path.parent), contextlib.suppress(UpreelError):
                 self.check(path)
 
 

@@ -19,6 +19,7 @@ ROWS = (
     ("inference", "data"),
     ("evaluation",),
     ("training",),
+    ("farm",),
     ("cli",),
 )
 """The package's face, then its parts from the lowest layer to the highest."""

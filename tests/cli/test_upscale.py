@@ -18,7 +18,7 @@ import torch
 
 from tests.video.media import write_video
 from upreel.cli import main
-from upreel.cli.upscale import Flow, describe, parse_fps, parse_size, parse_time, parse_times
+from upreel.cli.wishes import Flow, describe, parse_fps, parse_size, parse_time, parse_times
 from upreel.core.instants import FrameRate, Times
 from upreel.errors import UsageError
 from upreel.inference.interpolation import Tally

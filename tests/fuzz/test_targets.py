@@ -13,9 +13,9 @@ from random import Random
 import pytest
 
 from fuzz.hearing import DeedError, hearing
+from fuzz.limits import OvertimeError, OverweightError, within
 from fuzz.media import fuzz_media
 from fuzz.mutation import mutate
-from fuzz.patience import OvertimeError, within
 from fuzz.targets import CORPUS, PLANTED, TARGETS, seeds
 from tests.test_readme import ROOT
 
@@ -69,6 +69,13 @@ def test_what_has_no_end_is_ended(hidden: bool) -> None:
                 while True:
                     pass
     assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+
+
+def test_what_takes_too_much_memory_is_heard() -> None:
+    with pytest.raises(OverweightError, match=r"took (4|5)\d MB"), within(memory=30 << 20):
+        bytearray(b"x") * (50 << 20)
+    with within(memory=80 << 20):
+        bytearray(b"x") * (50 << 20)
 
 
 def test_deeds_are_heard_even_where_they_are_hidden(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from itertools import count
 
@@ -11,8 +12,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from tests.inference.test_plan import Stills
 from upreel.core.instants import FrameRate, Times
 from upreel.inference.interpolation import Tally, choose, interpolate
+from upreel.inference.plan import Plan, Start, cut_into_segments
 from upreel.models.averaging import Average
 from upreel.models.interpolator import Between, double
 from upreel.models.upscaler import Spec, State, Window
@@ -180,6 +183,45 @@ def test_nothing_is_made_across_a_cut() -> None:
     assert [frame.cut for frame in made] == [index == 7 for index in range(16)]
     assert tally.repeated["scene cut"] == 3
     assert tally.made == 6
+
+
+def spoken(frames: Sequence[Frame]) -> list[Frame]:
+    """Frames that each come with a letter."""
+    return [replace(frame, captions=bytes([65 + frame.pts])) for frame in frames]
+
+
+def said(frames: Sequence[Frame]) -> list[bytes | None]:
+    return [frame.captions for frame in frames]
+
+
+def test_captions_of_frames_that_are_left_out_come_with_the_one_before() -> None:
+    frames = spoken(flat(*range(10, 80, 10)))  # results at 0, 2.5 and 5 frames
+    assert said(run(frames, Fraction(10))[0]) == [b"AB", b"CDE", b"FG"]
+    assert said(run(frames[:2], Times(2))[0]) == [b"A", None, b"B", None]
+    doubled = [pair for frame in frames for pair in [(frame, frame)] * 2]
+    made = list(choose(iter(doubled), Fraction(10), tally=Tally()))
+    assert said([frame for _, frame in made]) == [b"AB", b"CDE", b"FG"]
+    assert [source.pts for source, _ in made] == [0, 2, 5]
+
+
+@pytest.mark.parametrize("rate", [Fraction(10), Fraction(4), Fraction(2), Fraction(60)])
+@pytest.mark.parametrize("cuts", [(), (7, 19)])
+def test_captions_are_the_same_wherever_the_work_begins(
+    rate: FrameRate, cuts: tuple[int, ...]
+) -> None:
+    def results(start: Start, found: list[Start]) -> list[tuple[int | None, int, bytes | None]]:
+        frames = cut_into_segments(Stills(42, cuts), Plan(14, 3, 1), start, found.append)
+        made = interpolate(
+            iter(spoken(list(frames))), Average(), rate, coding=coded(GRAY), device=CPU,
+            tally=Tally(), origin=Fraction(0),
+        )  # fmt: skip
+        return [(f.segment, f.pts, f.captions) for f in made if f.segment is not None]
+
+    starts: list[Start] = []
+    whole = results(Start(), starts)
+    assert b"".join(letters or b"" for _, _, letters in whole) == bytes(range(65, 107))
+    for start in starts:
+        assert results(start, []) == [each for each in whole if (each[0] or 0) >= start.number]
 
 
 def test_a_cut_on_a_frame_that_is_left_out_is_kept() -> None:

@@ -10,7 +10,13 @@ from itertools import islice
 import numpy as np
 import pytest
 
-from upreel.inference.plan import Plan, Start, cut_into_segments
+from upreel.inference.plan import (
+    Plan,
+    Start,
+    cut_into_segments,
+    cut_segment,
+    find_starts,
+)
 from upreel.models.upscaler import Spec, StateSpec
 from upreel.video.frame import Frame, PixelLayout
 from upreel.video.place import Place
@@ -104,7 +110,7 @@ def test_a_start_that_was_found_begins_to_read_just_before_it(plan: Plan) -> Non
     cuts = (5, 23, 24)
     starts: list[Start] = []
     whole = list(cut_into_segments(Stills(40, cuts), plan, Start(), starts.append))
-    for start in starts:
+    for start in starts[::3]:
         source, more = Stills(40, cuts), list[Start]()
         later = list(cut_into_segments(source, plan, start, more.append))
         assert [(f.pts, f.segment, f.cut) for f in later] == [
@@ -126,3 +132,51 @@ def test_what_an_upscaler_needs_around_a_segment() -> None:
     assert Plan.of(recurrent).warm_up > 4
     both = Plan.of(window, recurrent, most=9)
     assert both == Plan(9, Plan.of(recurrent).warm_up + 2, 3)
+
+
+@pytest.mark.parametrize("plan", [Plan(7, 3, 2), Plan(7, 0, 0), Plan(3, 4, 0), Plan(2, 5, 3)])
+def test_segments_that_are_cut_alone_are_the_same(plan: Plan) -> None:
+    cuts = (5, 23, 24)
+    further: list[Start] = []
+    everything = [
+        (frame.pts, frame.segment, frame.cut)
+        for frame in cut_into_segments(Stills(40, cuts), plan, Start(), further.append)
+    ]
+    starts = list(find_starts(Stills(40, cuts), plan))
+    assert starts == [Start(), *further]
+    assert list(find_starts(Stills(40, cuts), plan, starts[2])) == starts[2:]
+    alone: list[Row] = []
+    for start, following in zip(starts, [*starts[1:], None], strict=True):
+        found: list[Start] = []
+        laid = cut_segment(Stills(40, cuts), plan, start, found.append)
+        part = [(frame.pts, frame.segment, frame.cut) for frame in laid]
+        assert found == ([following] if following else [])
+        if following is not None and following.scene:
+            assert part.pop() == (following.frame, None, True)  # the end of the last one
+        alone += part
+    assert alone == everything
+
+
+def test_a_source_is_read_no_further_than_the_next_start_needs() -> None:
+    class Endless(Stills):
+        read = 0
+
+        def __iter__(self) -> Iterator[Frame]:
+            for frame in self._frames():
+                self.read += 1
+                yield frame
+
+    source = Endless(1000)
+    starts = find_starts(source, Plan(10, 3, 2))
+    assert [next(starts).frame for _ in range(3)] == [0, 10, 20]
+    assert source.read < 30
+
+
+def test_segments_that_are_not_wanted_are_left_out() -> None:
+    plan, cuts = Plan(6, 2, 1), (5, 12, 24)
+    whole = list(cut_into_segments(Stills(30, cuts), plan))
+    some = list(
+        cut_into_segments(Stills(30, cuts), plan, wanted=lambda start: start.number in {1, 3})
+    )
+    own = [(frame.pts, frame.segment) for frame in some if frame.segment is not None]
+    assert own == [(frame.pts, frame.segment) for frame in whole if frame.segment in {1, 3}]

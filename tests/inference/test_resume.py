@@ -251,7 +251,7 @@ def test_a_damaged_segment_is_made_again(
     data = bytearray(segment.read_bytes())
     data[len(data) // 2] ^= 1
     segment.write_bytes(bytes(data))
-    assert upscale(source, target, OPTIONS).before == 8
+    assert upscale(source, target, OPTIONS).before == 16
     assert "Segment 2 of" in caplog.text
     assert everything(target) == everything(media / "whole.mp4")
 

@@ -92,3 +92,12 @@ def test_a_file_that_ends_early_is_noticed(tmp_path: Path, keep: int) -> None:
     for look in (checksum_of, lambda path: list(read_packets(path))):
         with pytest.raises(MediaError, match="is not as it was written"):
             look(path)
+
+
+def test_a_file_that_is_another_one_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "a.packets"
+    write(path, made())
+    checksum = checksum_of(path)
+    assert len(list(read_packets(path, checksum))) == len(list(read_packets(path)))
+    with pytest.raises(MediaError, match="is not as it was written"):
+        list(read_packets(path, checksum ^ 1))

@@ -22,6 +22,7 @@ from upreel.cli.data import data
 from upreel.cli.denoise import denoise
 from upreel.cli.doctor import doctor
 from upreel.cli.eval import evaluate
+from upreel.cli.farm import farm
 from upreel.cli.models import app as models
 from upreel.cli.probe import probe
 from upreel.cli.stopping import STATUS, Terminated, say_kept, say_stopped, stopping_in_time
@@ -37,6 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command()(upscale)
+app.command()(farm)
 app.command()(denoise)
 app.command()(probe)
 app.add_typer(models, name="models")

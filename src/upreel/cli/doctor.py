@@ -110,8 +110,9 @@ def describe_choice() -> Iterator[tuple[str, str]]:
     device = choose_device()
     yield "model", DEFAULT_MODEL
     yield "device", str(device)
+    seconds = convolution_seconds(device)
     times = ", ".join(
-        f"{name} {1e3 * convolution_seconds(dtype, device):.2f} ms"
+        f"{name} {1e3 * seconds[dtype]:.2f} ms"
         for name, dtype in (("fp32", torch.float32), ("bf16", torch.bfloat16))
     )
     chosen = str(choose_precision("auto", device)).removeprefix("torch.")

@@ -2,28 +2,45 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from upreel.cli.console import Verbose
 from upreel.cli.trusting import MaxPixels, Protocols, trusting
-from upreel.core.instants import FrameRate, Times
+from upreel.cli.wishes import (
+    Audio,
+    Begin,
+    Codec,
+    Crf,
+    Deinterlace,
+    Device,
+    End,
+    FlowWeights,
+    FlowWish,
+    Fps,
+    Height,
+    Interpolator,
+    KeepGoing,
+    Model,
+    Overwrite,
+    PixelFormat,
+    PrecisionWish,
+    Preset,
+    Scale,
+    Segment,
+    Size,
+    Slowmo,
+    Tile,
+    describe,
+    parse_fps,
+    parse_size,
+    parse_time,
+    parse_times,
+)
 from upreel.errors import UsageError
-
-if TYPE_CHECKING:
-    from upreel.inference.interpolation import Tally
-
-_MULTIPLE = re.compile(r"([0-9]+)x")
-_RATE = re.compile(r"[0-9]+(/[0-9]+|\.[0-9]*)?|\.[0-9]+")
-_TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
-
-Precision = Literal["auto", "fp32", "bf16", "fp16"]
-Flow = Literal["dis", "dis-half", "farneback", "variational", "zeros", "spynet"]
 
 
 def upscale(
@@ -38,74 +55,25 @@ def upscale(
         Path,
         typer.Argument(metavar="OUT", help="A video (.mp4, .mkv, ...), an image, or a folder."),
     ],
-    scale: Annotated[
-        int | None,
-        typer.Option(
-            min=2,
-            max=8,
-            help="How many times larger: 2, 3, 4 or 8, as the model can.",
-            show_default="4; with --fps or --slowmo alone, frames keep their size",
-        ),
-    ] = None,
-    size: Annotated[
-        str | None, typer.Option(help="Size of the result instead, such as 1920x1080.")
-    ] = None,
-    height: Annotated[
-        int | None, typer.Option(help="Height of the result instead; the width follows.")
-    ] = None,
-    model: Annotated[
-        str, typer.Option(help="A name from 'upreel models', or a .safetensors or .pth file.")
-    ] = "swift:real",
-    codec: Annotated[
-        str | None,
-        typer.Option(help="Video codec or encoder, such as h264, hevc, libsvtav1, ffv1."),
-    ] = None,
-    crf: Annotated[
-        float | None, typer.Option(help="Quality of the encoder; smaller is better.")
-    ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="Speed of the encoder, such as veryfast or slow.")
-    ] = None,
-    pix_fmt: Annotated[
-        str | None, typer.Option(help="Pixel format of the result, such as yuv420p10le.")
-    ] = None,
-    start: Annotated[str | None, typer.Option(help="Where to begin: seconds, or H:MM:SS.")] = None,
-    end: Annotated[str | None, typer.Option(help="Where to end: seconds, or H:MM:SS.")] = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "auto",
-    precision: Annotated[
-        Precision, typer.Option(help="What the network computes in; auto measures.")
-    ] = "auto",
-    flow: Annotated[
-        Flow | None,
-        typer.Option(
-            help="What finds the motion for a network that uses it.",
-            show_default="what it was trained with",
-        ),
-    ] = None,
-    flow_weights: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE", help="For --flow spynet: its .pth file, or that of a BasicVSR."
-        ),
-    ] = None,
-    tile: Annotated[
-        int | None,
-        typer.Option(help="Cut frames into tiles of this many pixels, to save memory.", min=16),
-    ] = None,
-    deinterlace: Annotated[
-        Literal["auto", "on", "off"], typer.Option(help="auto goes by what the file says.")
-    ] = "auto",
-    audio: Annotated[bool, typer.Option("--audio/--no-audio", help="Carry sound over.")] = True,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace OUT if it is there.")
-    ] = False,
-    keep_going: Annotated[
-        bool,
-        typer.Option(
-            "--keep-going",
-            help="Give the result its final name even if IN is damaged; else OUT.partial.EXT.",
-        ),
-    ] = False,
+    scale: Scale = None,
+    size: Size = None,
+    height: Height = None,
+    model: Model = "swift:real",
+    codec: Codec = None,
+    crf: Crf = None,
+    preset: Preset = None,
+    pix_fmt: PixelFormat = None,
+    start: Begin = None,
+    end: End = None,
+    device: Device = "auto",
+    precision: PrecisionWish = "auto",
+    flow: FlowWish = None,
+    flow_weights: FlowWeights = None,
+    tile: Tile = None,
+    deinterlace: Deinterlace = "auto",
+    audio: Audio = True,
+    overwrite: Overwrite = False,
+    keep_going: KeepGoing = False,
     preview: Annotated[
         Path | None,
         typer.Option(metavar="PNG", help="Also draw a picture of one frame before and after."),
@@ -118,30 +86,16 @@ def upscale(
             "one unbroken run.",
         ),
     ] = True,
-    segment: Annotated[int, typer.Option(help="Frames of IN in a segment, at most.", min=2)] = 400,
+    segment: Segment = 400,
     status: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="Also tell other programs in this file how far it is."),
     ] = None,
     max_pixels: MaxPixels = None,
     protocols: Protocols = None,
-    fps: Annotated[
-        str | None,
-        typer.Option(
-            metavar="RATE",
-            help="Frames in a second of the result: 2x as many, or 60, or 24000/1001.",
-        ),
-    ] = None,
-    slowmo: Annotated[
-        str | None,
-        typer.Option(
-            metavar="TIMES",
-            help="Play 2x slower (3x, 4x, ...) with 2x as many frames; sound keeps its pitch.",
-        ),
-    ] = None,
-    interpolator: Annotated[
-        str, typer.Option(help="What makes new frames: a model with a scale of 1, or its file.")
-    ] = "glide",
+    fps: Fps = None,
+    slowmo: Slowmo = None,
+    interpolator: Interpolator = "glide",
     verbose: Verbose = False,
 ) -> None:
     """Enlarge a video, make it smoother, or both; all else stays as it is.
@@ -212,75 +166,3 @@ def upscale(
         typer.echo(describe(result.tally))
     if result.preview:
         typer.echo(f"{result.preview}: one frame before and after")
-
-
-def parse_size(text: str) -> tuple[int, int]:
-    """Read `1920x1080`.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        raise UsageError(f"expected a size such as 1920x1080, found {text!r}")
-    return int(width), int(height)
-
-
-def parse_fps(text: str) -> FrameRate:
-    """Read a multiple (`2x`) or frames in a second (`60`, `24000/1001`, `23.976`).
-
-    Raises:
-        UsageError: it is something else.
-    """
-    if _MULTIPLE.fullmatch(text):
-        return Times(parse_times("--fps", text))
-    if not _RATE.fullmatch(text) or not text.rpartition("/")[2].strip("0."):
-        raise UsageError(
-            "expected a frame rate above 0 such as 60 or 24000/1001, or a multiple such as 2x, "
-            f"found {text!r}"
-        )
-    rate = Fraction(text)
-    ntsc = Fraction(round(rate * 1001 / 1000) * 1000, 1001)  # 23.976 stands for 24000/1001
-    return ntsc if "." in text and abs(rate - ntsc) < Fraction(1, 200) else rate
-
-
-def parse_times(option: str, text: str) -> int:
-    """Read `2x`.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    match = _MULTIPLE.fullmatch(text)
-    if match is None:
-        raise UsageError(
-            f"expected a whole number of times such as 2x for {option}, found {text!r}"
-        )
-    return int(match[1])
-
-
-def describe(tally: Tally) -> str:
-    """One line on what the frames of a result are."""
-    parts = f"{tally.made} new frames"
-    if tally.held >= 0.0005 * tally.made > 0:
-        parts += f" ({tally.held / tally.made:.1%} of their area repeated: motion out of reach)"
-    parts += f", {tally.given} of the source, {tally.repeated.total()} repeated"
-    if tally.repeated:
-        reasons = ", ".join(f"{count} {reason}" for reason, count in tally.repeated.most_common())
-        parts += f" ({reasons})"
-    return parts
-
-
-def parse_time(text: str) -> Fraction:
-    """Read seconds (`12.5`) or hours, minutes and seconds (`1:02:03.5`).
-
-    Raises:
-        UsageError: it is something else.
-    """
-    if not _TIME.fullmatch(text):
-        raise UsageError(
-            f"expected seconds or H:MM:SS from the beginning of the file as a time, found {text!r}"
-        )
-    seconds = Fraction(0)
-    for part in text.split(":"):
-        seconds = seconds * 60 + Fraction(part)
-    return seconds

@@ -41,21 +41,12 @@ class Assembly(Protocol):
         ...
 
     @property
-    def last(self) -> int:
-        """The pts of the latest frame, in `time_base`."""
-        ...
-
-    @property
     def end(self) -> Fraction:
         """Where the latest frame ends, seconds of the source."""
         ...
 
     def place(self, first: Frame) -> None:
         """Learn of the first frame of the output; its planes do not matter."""
-        ...
-
-    def go_on(self, last: int, end: Fraction) -> None:
-        """Learn of the latest frame of an earlier run: `last` and `end`."""
         ...
 
     def begin(self) -> AbstractContextManager[None]:
@@ -114,11 +105,6 @@ class VideoAssembly:
         return self._track.time_base
 
     @property
-    def last(self) -> int:
-        """See `Assembly`."""
-        return self._track.last
-
-    @property
     def end(self) -> Fraction:
         """See `Assembly`."""
         return self._track.end
@@ -126,10 +112,6 @@ class VideoAssembly:
     def place(self, first: Frame) -> None:
         """See `Assembly`."""
         self._track.place(first)
-
-    def go_on(self, last: int, end: Fraction) -> None:
-        """See `Assembly`."""
-        self._track.last, self._track.end = last, end
 
     @contextmanager
     def begin(self) -> Iterator[None]:
@@ -167,7 +149,7 @@ class VideoAssembly:
                         packet.dts = last = max(packet.dts, last + 1)
                         output.carry_until(self._track.source_time(packet.dts * packet.time_base))
                     output.mux((packet,))
-                output.finish(self._track.end if partial else None)
+                output.finish(work.ledger.end if partial else None)
             check()
             work.announce(pending.path)
             return pending.commit(partial=partial)
@@ -181,14 +163,10 @@ class ImageAssembly:
         self._writer = writer
         self.size, self.layout, self.colors = writer.size, writer.layout, writer.colors
         self.time_base = Fraction(1)
-        self.last = 0
         self.end = Fraction(0)
 
     def place(self, first: Frame) -> None:
         """See `Assembly`; images have no place in time."""
-
-    def go_on(self, last: int, end: Fraction) -> None:
-        """See `Assembly`."""
 
     @contextmanager
     def begin(self) -> Iterator[None]:
@@ -214,5 +192,31 @@ class ImageAssembly:
 
 
 def _packets(work: Work) -> Iterator[Packet]:
-    for number in range(len(work.ledger.segments)):
-        yield from read_packets(work.segment(number))
+    last = -(2**62)
+    for done in work.ledger.segments:
+        path = work.segment(done.number)
+        moved: dict[int, int] | None = None
+        highest = last
+        for packet in read_packets(path, done.checksum):
+            if moved is None:  # the first packet of a segment is its first frame
+                moved = _moved(path, last) if (packet.pts or 0) <= last else {}
+            if packet.pts in moved:
+                packet.duration = max(1, (packet.duration or 0) - moved[packet.pts] + packet.pts)
+                packet.pts = moved[packet.pts]
+            if packet.pts is not None:
+                highest = max(highest, packet.pts)
+            yield packet
+        last = highest
+
+
+def _moved(path: Path, last: int) -> dict[int, int]:
+    """Other pts for frames of a segment that would be shown at or before the one before it.
+
+    That is so where two frames are closer to each other than the result's unit of time.
+    """
+    moved = {}
+    for pts in sorted(packet.pts or 0 for packet in read_packets(path)):
+        if pts > last:
+            break
+        moved[pts] = last = last + 1
+    return moved

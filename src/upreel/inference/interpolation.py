@@ -48,6 +48,13 @@ class Tally:
     held: float = 0.0
     repeated: Counter[Reason] = field(default_factory=Counter)
 
+    def add(self, other: Tally) -> None:
+        """Count what another one has counted."""
+        self.given += other.given
+        self.made += other.made
+        self.held += other.held
+        self.repeated += other.repeated
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -99,14 +106,16 @@ def interpolate(
         begins_scene=lambda step: step.first,
         device=device,
     )
-    clock = Clock(rate)
+    clock, captions = Clock(rate), Captions()
     with closing(prefetch(seen, depth=1)) as observations:
         for observation in observations:
             (step,) = observation.labels
             clock.begin(step.frame)
+            captions.begin(step)
             pictures = _pictures(step, observation.window, interpolator, blender, tally)
             for instant, picture in zip(step.due, pictures, strict=True):
-                yield clock.dated(picture, instant)
+                yield from captions.given(clock.dated(picture, instant))
+    yield from captions.rest()
 
 
 def steps(
@@ -227,11 +236,13 @@ def choose(
             halves.append((source, replace(half, cut=False, captions=None)))
             yield whole
 
-    clock = Clock(rate)
+    clock, captions = Clock(rate), Captions()
+    shown: deque[Frame] = deque()  # of the source, for results that are still held back
     for step in steps(wholes(), rate, repeats=False, origin=origin):
         source, half = halves.popleft()
         counts = tally if step.frame.segment is not None else Tally()
         clock.begin(step.frame)
+        captions.begin(step)
         for instant in step.due:
             picture = nearest(step, instant)
             if QUARTER < instant.phase <= 3 * QUARTER:
@@ -242,18 +253,56 @@ def choose(
                 counts.made += 1
             else:
                 counts.repeated[step.reason or "nearest"] += 1
-            yield source, clock.dated(picture, instant)
+            shown.append(source)
+            for frame in captions.given(clock.dated(picture, instant)):
+                yield shown.popleft(), frame
+    for frame in captions.rest():
+        yield shown.popleft(), frame
+
+
+class Captions:
+    """Gives each caption to one frame of a result; one is held back.
+
+    Those of a frame of the source go to the first frame of the result that is due while it lasts,
+    or to the one before where there is none. They stay in their segment, so that it makes no
+    difference what was made before it; frames that are there for their neighbours come again.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing said."""
+        self._held: Frame | None = None
+        self._said = b""
+        self._segment: int | None = None
+
+    def begin(self, step: Step) -> None:
+        """Hear what comes with a frame of the source."""
+        if step.frame.segment != self._segment:
+            self._said, self._segment = b"", step.frame.segment
+        held, said = self._held, step.frame.captions or b""
+        if step.due or held is None or held.segment != self._segment:
+            self._said += said
+        elif said:
+            self._held = replace(held, captions=(held.captions or b"") + said)
+
+    def given(self, frame: Frame) -> Iterator[Frame]:
+        """The frame of the result before this one, with its captions, if there is one."""
+        yield from self.rest()
+        self._held, self._said = replace(frame, captions=self._said or None), b""
+
+    def rest(self) -> Iterator[Frame]:
+        """The frame that is held back."""
+        if self._held is not None:
+            yield self._held
 
 
 class Clock:
-    """Gives frames of a result their instants, and marks what comes once: cuts and captions."""
+    """Gives frames of a result their instants, and marks what comes once: cuts."""
 
     def __init__(self, rate: FrameRate) -> None:
         """Begin; `rate` is that of the result."""
         self._rate = rate
         self._marked: Frame | None = None  # the frame whose cut has been marked
         self._cut = False
-        self._captions = b""
         self._segment: int | None = None
         self._before: int | None = None  # the segment of the frame dated last
 
@@ -262,7 +311,6 @@ class Clock:
         if frame.cut and self._marked is not frame:
             self._cut, self._marked = True, frame
         self._segment = frame.segment
-        self._captions += frame.captions or b""
 
     def dated(self, picture: Frame, instant: Instant) -> Frame:
         """The frame of the result: what it shows, at its instant.
@@ -279,7 +327,7 @@ class Clock:
         # shown its first frame already, in place of one that could not be made.
         cut = cut or (None not in {self._segment, self._before} and self._segment != self._before)
         self._before = self._segment
-        self._cut, captions, self._captions = False, self._captions, b""
+        self._cut = False
         return replace(
             picture,
             pts=int(instant.begin / time_base),
@@ -287,5 +335,5 @@ class Clock:
             duration=int((instant.end - instant.begin) / time_base),
             cut=cut,
             segment=self._segment,
-            captions=captions or None,
+            captions=None,
         )

@@ -7,12 +7,13 @@ from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from upreel.core.background import prefetch
-from upreel.errors import UsageError
+from upreel.errors import MediaError, UsageError
 from upreel.inference.cores import one_core_spared
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
@@ -25,12 +26,16 @@ from upreel.inference.precision import choose_device, choose_precision
 from upreel.inference.retiming import Retiming, makes_frames, plan_retiming
 from upreel.inference.stages import Stages
 from upreel.models.learned_flow import WithLearnedFlow, read_spynet
+from upreel.models.same import Same
 from upreel.models.upscaler import Spec, Upscaler, WithFlow
 from upreel.models.weights import file_of, load, scales_of
 from upreel.video.coding import Coding
 from upreel.video.frame import Frame
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import Reader
+
+FieldOfWeights = Literal["model", "interpolator", "flow_weights"]
+"""The options that stand for a file of weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,43 @@ class Job:
         return Coding.of(video.layout, output_colors(video, video.layout))
 
 
+def open_source(source: str | Path, options: Options) -> Reader:
+    """The source as the options want it read; use it as a context manager."""
+    return Reader(
+        source,
+        start=options.start,
+        end=options.end,
+        deinterlace=options.deinterlace,
+        trust=options.trust,
+    )
+
+
+def no_frame(reader: Reader, options: Options) -> UsageError | MediaError:
+    """The error for a source of which no frame came."""
+    if reader.damage is None and (options.start is not None or options.end is not None):
+        return UsageError(
+            f"expected frames between --start and --end, found none there in {reader.path}; "
+            "'upreel probe' tells how long it is"
+        )
+    return MediaError(reader.damage or f"no frame of {reader.path} could be decoded")
+
+
+def unlearned(options: Options) -> Upscaler | None:
+    """The upscaler that needs no weights, if the options want one: frames keep their size."""
+    return Same() if only_in_time(options) else None
+
+
+def first_frame(reader: Reader, job: Job) -> Frame | None:
+    """The first frame of the result, without its planes; `None`: the source has none.
+
+    Raises:
+        MediaError: the source cannot be read.
+    """
+    frames = iter(reader)
+    first = job.retiming.first(frames) if job.retiming else next(frames, None)
+    return None if first is None else first.with_planes((), first.layout)
+
+
 def only_in_time(options: Options) -> bool:
     """Whether frames keep their size and only others are added."""
     in_time = options.fps is not None or options.slowmo is not None
@@ -89,19 +131,21 @@ def find_geometry(reader: Reader, options: Options, upscaler: Upscaler | None) -
     return replace(geometry, size=geometry.size[::-1]) if turned else geometry
 
 
-def files_of_weights(options: Options, upscaler: Upscaler | None, scale: int) -> list[Path]:
-    """What the result depends on beside the source and the options.
+def files_of_weights(
+    options: Options, upscaler: Upscaler | None, scale: int
+) -> dict[FieldOfWeights, Path]:
+    """What the result depends on beside the source and the options, by the option that names it.
 
     Raises:
         UsageError: a model is not there.
     """
-    files = [options.flow_weights]
+    files: dict[FieldOfWeights, Path | None] = {"flow_weights": options.flow_weights}
     if upscaler is None:
-        files.append(file_of(options.model, scale))
+        files["model"] = file_of(options.model, scale)
     if (options.fps or options.slowmo) and 1 in scales_of(options.interpolator):
-        files.append(file_of(options.interpolator, 1))
+        files["interpolator"] = file_of(options.interpolator, 1)
     # One that is missing is refused when it is read.
-    return [file for file in files if file is not None and file.is_file()]
+    return {name: file for name, file in files.items() if file is not None and file.is_file()}
 
 
 def plan_job(

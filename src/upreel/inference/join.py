@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 from typing import Self
 
@@ -13,13 +12,13 @@ import av
 from upreel.core.files import failed
 from upreel.errors import OutputError
 from upreel.inference.assembly import Assembly, ImageAssembly, VideoAssembly
-from upreel.inference.ledger import Done
+from upreel.inference.ledger import Ledger
 from upreel.inference.plan import Start
+from upreel.inference.segment import SegmentFile
 from upreel.inference.work import Work
 from upreel.video.encoding import Encoding, plan
 from upreel.video.frame import ColorTags, Frame, PixelLayout
 from upreel.video.image_writer import ImageWriter
-from upreel.video.packets import PacketWriter
 from upreel.video.reader import Reader
 from upreel.video.target import image_target
 from upreel.video.track import Pace, VideoTrack
@@ -76,15 +75,45 @@ def open_target(
             overwrite=overwrite,
             pace=pace,
         )
+    assembly = open_assembly(
+        target,
+        source=source,
+        size=size,
+        encoding=encoding,
+        audio=audio,
+        overwrite=overwrite,
+        pace=pace,
+    )
+    return SegmentedWriter(target, assembly, source=source, work=work, check=check)
+
+
+def open_assembly(
+    target: Path,
+    *,
+    source: Reader,
+    size: tuple[int, int],
+    encoding: Encoding,
+    audio: bool,
+    overwrite: bool,
+    pace: Pace | None,
+) -> Assembly:
+    """What segments of an output are made with, and joined; the arguments of `open_target`.
+
+    Raises:
+        UsageError: the encoding does not go with the container or the source.
+    """
     kind = image_target(target)
-    assembly: Assembly
     if kind is None:
         track = VideoTrack(target.suffix, source=source, size=size, encoding=encoding, pace=pace)
-        assembly = VideoAssembly(target, track, source=source, audio=audio, overwrite=overwrite)
-    else:
-        images = ImageWriter(target, source=source, size=size, kind=kind, overwrite=overwrite)
-        assembly = ImageAssembly(images)
-    return SegmentedWriter(target, assembly, source=source, work=work, check=check)
+        return VideoAssembly(target, track, source=source, audio=audio, overwrite=overwrite)
+    images = ImageWriter(target, source=source, size=size, kind=kind, overwrite=overwrite)
+    return ImageAssembly(images)
+
+
+def first_of(ledger: Ledger, layout: PixelLayout) -> Frame | None:
+    """The first frame of a result without its planes, if its segment is finished."""
+    done = ledger.first
+    return Frame((), layout, done.first, done.time_base, done.duration) if done else None
 
 
 class SegmentedWriter:
@@ -97,6 +126,7 @@ class SegmentedWriter:
         layout: their planes.
         colors: how these planes are to be coded.
         ledger: what was done when it began.
+        start: the first segment to write; `None`: there is none left.
     """
 
     size: tuple[int, int]
@@ -122,21 +152,22 @@ class SegmentedWriter:
             check: called before anything is counted as finished; raises an error where it is not.
         """
         self.ledger = work.ledger
+        self.start = work.ledger.start
         self.size, self.layout, self.colors = assembly.size, assembly.layout, assembly.colors
         self._target = target
         self._assembly = assembly
         self._source = source
         self._work = work
         self._check = check
-        self._first: Frame | None = None  # of the result
+        self._first = first_of(work.ledger, self.layout)
         self._starts: dict[int, Start] = {}
-        self._segment: _Segment | None = None
+        self._number = 0  # of the segment that is to be finished next
+        self._segment: SegmentFile | None = None
         self._stack = ExitStack()
-        if work.ledger.segments:
-            begin, before = work.ledger.segments[0], work.ledger.segments[-1]
-            self._first = Frame((), self.layout, begin.first, begin.time_base, begin.duration)
+        if self.start is not None:
+            self.expect(self.start)
+        if self._first is not None:
             assembly.place(self._first)
-            assembly.go_on(before.last, before.end)
 
     def __enter__(self) -> Self:
         return self
@@ -145,10 +176,9 @@ class SegmentedWriter:
         """Remove what is not finished of a segment."""
         self._stack.close()
 
-    @property
-    def start(self) -> Start | None:
-        """The first segment to write; `None`: there is none left."""
-        return self.ledger.start
+    def wants(self, start: Start) -> bool:
+        """Whether a segment is not finished yet."""
+        return start.number not in self.ledger.numbers
 
     def expect(self, start: Start) -> None:
         """Hear where a segment will begin, before its first frame comes."""
@@ -165,26 +195,35 @@ class SegmentedWriter:
         """
         assert frame.segment is not None
         try:
-            if self._segment is not None and frame.segment != self._segment.number:
-                self._end_segment(self._starts.pop(frame.segment))
-            if self._segment is None:
-                if self._first is None:
-                    self._first = frame.with_planes((), frame.layout)
-                    self._assembly.place(self._first)
-                self._segment = self._stack.enter_context(
-                    _Segment(frame.segment, frame, self._assembly, self._work)
-                )
-            self._segment.write(frame)
+            if self._first is None:
+                self._first = frame.with_planes((), frame.layout)
+                self._assembly.place(self._first)
+            self._end_segments(frame.segment)
+            self._begin_segment().write(frame)
         except (av.FFmpegError, OSError) as error:
             raise failed(self._target, error) from error
 
-    def _end_segment(self, following: Start | None) -> None:
-        segment, self._segment = self._segment, None
-        if segment is not None:
-            done = segment.finish(following, self._source.damage)
-            self._check()
-            self._work.add(done)
-            self._stack.close()
+    def _begin_segment(self) -> SegmentFile:
+        if self._segment is None:
+            pending = self._stack.enter_context(self._work.pending_segment(self._number))
+            segment = SegmentFile(self._number, self._assembly, pending.path)
+            self._segment = self._stack.enter_context(segment)
+            self._pending = pending
+        return self._segment
+
+    def _end_segments(self, until: int) -> None:
+        """Finish those before a number, also where no frame came for them."""
+        for number in range(self._number, until):
+            self._number = number
+            if number in self._starts and self.wants(self._starts[number]):
+                segment = self._begin_segment()
+                done = segment.finish(self._starts.get(number + 1), self._source.damage)
+                self._pending.commit()
+                self._check()
+                self._work.add(done)
+                self._segment = None
+                self._stack.close()
+        self._number = until
 
     def finish(self, *, partial: bool = False) -> Path:
         """End the last segment, join all, bring the file to the disk, and give it its name.
@@ -200,7 +239,7 @@ class SegmentedWriter:
             OutputError: no frame was written, or something hinders writing.
         """
         try:
-            self._end_segment(None)
+            self._end_segments(max(self._starts, default=-1) + 1)
             if self._first is None:
                 raise OutputError(f"Nothing to write to {self._target}: the source has no frame.")
             final = self._assembly.join(self._first, self._work, self._check, partial=partial)
@@ -208,49 +247,3 @@ class SegmentedWriter:
             raise failed(self._target, error) from error
         self._work.remove()
         return final
-
-
-class _Segment:
-    """A segment that is being encoded."""
-
-    def __init__(self, number: int, first: Frame, assembly: Assembly, work: Work) -> None:
-        self.number = number
-        self._first = first.with_planes((), first.layout)
-        self._assembly = assembly
-        self._count = 0
-        self._stack = ExitStack()
-        with self._stack as stack:
-            self._pending = stack.enter_context(work.pending_segment(number))
-            stack.enter_context(assembly.begin())
-            self._file = stack.enter_context(PacketWriter(self._pending.path, assembly.time_base))
-            self._stack = stack.pop_all()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *details: object) -> None:
-        self._stack.close()
-
-    def write(self, frame: Frame) -> None:
-        self._file.write(self._assembly.encode(frame))
-        self._count += 1
-
-    def finish(self, following: Start | None, damage: str | None) -> Done:
-        """Complete the file and give it its name; what the ledger says of it comes back."""
-        self._file.write(self._assembly.flush())
-        checksum = self._file.finish()
-        self._pending.commit()
-        first = self._first
-        return Done(
-            frames=self._count,
-            first=first.pts,
-            time_base=first.time_base,
-            duration=first.duration,
-            last=self._assembly.last,
-            end=Fraction(self._assembly.end),
-            next_frame=None if following is None else following.frame,
-            next_scene=following is None or following.scene,
-            next_place=None if following is None else following.place,
-            checksum=checksum,
-            damage=damage,
-        )

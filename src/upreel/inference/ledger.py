@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import av
 import torch
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    field_validator,
+)
 
 from upreel.core.files import PendingFile, failed
 from upreel.inference.pins import Pins
@@ -25,6 +33,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 NAME = "ledger.json"
+KIND_OF_PROCESSOR = "the kind of processor"
 
 _MAX_BYTES = 1 << 26
 _FRACTION = re.compile(r"-?[0-9]{1,40}(/[1-9][0-9]{0,39})?")
@@ -50,11 +59,11 @@ class Done(_Entry):
     """A segment that is finished.
 
     Attributes:
-        frames: of the result.
+        number: of the segment, from 0.
+        frames: of the result; a segment can have none, where there are fewer than in the source.
         first: pts of its first frame, in the source's unit of time.
         time_base: that unit, seconds.
         duration: of its first frame, in that unit.
-        last: pts of its last frame, in the result's unit of time.
         end: where its last frame ends, in seconds of the source.
         next_frame: where the next segment begins, counted in frames of the source; `None`: this
             is the last.
@@ -64,11 +73,11 @@ class Done(_Entry):
         damage: what of the source was found to be damaged until then.
     """
 
+    number: int
     frames: int
     first: Ticks
     time_base: Seconds
     duration: Ticks | None
-    last: Ticks
     end: Seconds
     next_frame: int | None
     next_scene: bool
@@ -84,7 +93,7 @@ class Ledger(_Entry):
         format: of the ledger.
         job: what has to be the same for the job to go on; see `describe_job`.
         pins: what was chosen.
-        segments: the finished ones, from the first on.
+        segments: the finished ones by their number; some may be missing between them.
         result: the file number, bytes and nanoseconds of the finished file that is about to get
             its name.
     """
@@ -95,15 +104,36 @@ class Ledger(_Entry):
     segments: tuple[Done, ...] = ()
     result: tuple[int, int, int] | None = None
 
+    @field_validator("segments")
+    @classmethod
+    def _ascend(cls, segments: tuple[Done, ...]) -> tuple[Done, ...]:
+        numbers = [done.number for done in segments]
+        if numbers != sorted(set(numbers)) or (numbers and numbers[0] < 0):
+            raise ValueError("expected each segment once, in order")
+        return segments
+
     @property
     def start(self) -> Start | None:
-        """Where the work goes on; `None` where every segment is finished."""
-        if not self.segments:
-            return Start()
-        last = self.segments[-1]
-        if last.next_frame is None:
-            return None
-        return Start(len(self.segments), last.next_frame, last.next_scene, last.next_place)
+        """Where the first segment begins that is missing; `None` where none is."""
+        start = Start()
+        for number, done in enumerate(self.segments):
+            if done.number != number:
+                break
+            if done.next_frame is None:
+                return None
+            start = Start(number + 1, done.next_frame, done.next_scene, done.next_place)
+        return start
+
+    @property
+    def numbers(self) -> frozenset[int]:
+        """Those of the finished segments."""
+        return frozenset(done.number for done in self.segments)
+
+    @property
+    def first(self) -> Done | None:
+        """The segment that begins with the first frame of the result, if it is finished."""
+        found = self.segments[0] if self.segments else None
+        return found if found is not None and found.number == 0 and found.frames else None
 
     @property
     def frames(self) -> int:
@@ -113,12 +143,17 @@ class Ledger(_Entry):
     @property
     def origin(self) -> Fraction | None:
         """Seconds of the source where the result begins."""
-        return self.segments[0].first * self.segments[0].time_base if self.segments else None
+        return self.first.first * self.first.time_base if self.first else None
+
+    @property
+    def end(self) -> Fraction:
+        """Seconds of the source where the last frame ends."""
+        return max((done.end for done in self.segments if done.frames), default=Fraction(0))
 
     @property
     def damage(self) -> str | None:
         """What of the source was found to be damaged."""
-        return self.segments[-1].damage if self.segments else None
+        return next((done.damage for done in reversed(self.segments) if done.damage), None)
 
     def write(self, folder: Path) -> None:
         """Replace the ledger of a folder.
@@ -174,11 +209,17 @@ def describe_job(
         digest.update(path.read_bytes())
     job["the weights"] = digest.hexdigest()
     job["the run-in of a segment"] = str(WARM_UP)
-    job["the version of upreel"] = version("upreel")
-    job["the version of PyTorch"] = torch.__version__
-    job["the version of FFmpeg"] = json.dumps({**av.library_versions, "av": av.__version__})
-    job["the kind of processor"] = torch.backends.cpu.get_cpu_capability()
-    return job
+    return {**job, **versions()}
+
+
+def versions() -> dict[str, str]:
+    """What the same frames may come out differently with."""
+    return {
+        "the version of upreel": version("upreel"),
+        "the version of PyTorch": torch.__version__,
+        "the version of FFmpeg": json.dumps({**av.library_versions, "av": av.__version__}),
+        KIND_OF_PROCESSOR: torch.backends.cpu.get_cpu_capability(),
+    }
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:

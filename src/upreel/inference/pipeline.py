@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from upreel.core.background import prefetch
-from upreel.errors import DamagedError, MediaError, UsageError
+from upreel.errors import DamagedError
 from upreel.inference.cores import network_threads
 from upreel.inference.interpolation import Tally
 from upreel.inference.job import (
@@ -18,8 +18,10 @@ from upreel.inference.job import (
     enlarged,
     files_of_weights,
     find_geometry,
-    only_in_time,
+    no_frame,
+    open_source,
     plan_job,
+    unlearned,
 )
 from upreel.inference.join import SegmentedWriter, can_be_joined, open_target
 from upreel.inference.ledger import describe_job
@@ -30,7 +32,6 @@ from upreel.inference.preview import Preview, check_picture
 from upreel.inference.sources import Sources
 from upreel.inference.stages import Stages
 from upreel.inference.work import Work, is_result, remove_work
-from upreel.models.same import Same
 from upreel.models.upscaler import Upscaler
 from upreel.video.coding import Coding
 from upreel.video.frame import Frame
@@ -76,17 +77,17 @@ def upscale(
     if not options.resume:
         remove_work(target)
     with ExitStack() as stack:
-        reader = stack.enter_context(_open(source, options))
+        reader = stack.enter_context(open_source(source, options))
         sources = Sources(source, strict=not options.keep_going, trust=options.trust)
         resumable = upscaler is None and options.resume and sources.known
-        upscaler = _given(upscaler, options)
+        upscaler = upscaler or unlearned(options)
         geometry = find_geometry(reader, options, upscaler)
         work = None
         if resumable and can_be_joined(target, reader, options.encoding):
             work = stack.enter_context(Work(target))
             weights = files_of_weights(options, upscaler, geometry.scale)
             description = describe_job(
-                sources.identity, target, options, weights, leave_out=HARMLESS
+                sources.identity, target, options, weights.values(), leave_out=HARMLESS
             )
             same = work.begin(description, lambda: _choose_pins(options))
             if finished and not same:
@@ -115,13 +116,8 @@ def upscale(
         frames: Iterable[Frame] = mark_cuts(reader)
         if isinstance(writer, SegmentedWriter):
             plan = Plan.of(*job.specs, most=options.segment)
-            frames = cut_into_segments(reader, plan, writer.start, writer.expect)
+            frames = cut_into_segments(reader, plan, writer.start, writer.expect, writer.wants)
         return _run(reader, frames, job, writer, sources, options, progress)
-
-
-def _given(upscaler: Upscaler | None, options: Options) -> Upscaler | None:
-    """The upscaler that needs no weights, if it is one."""
-    return Same() if upscaler is None and only_in_time(options) else upscaler
 
 
 def _check(source: str | Path, target: Path, options: Options, *, overwrite: bool) -> None:
@@ -161,7 +157,7 @@ def _run(
                 preview.offer(before, after)
             progress(Progress(count, total, time.perf_counter() - began, done))
     if not count:
-        raise _nothing(reader, options)
+        raise no_frame(reader, options)
     damage = reader.damage or (ledger and ledger.damage)
     partial = damage is not None and not options.keep_going
     sources.check()
@@ -202,8 +198,8 @@ def stream(
         DamagedError: a part of the source could not be read; raised after the last good frame.
     """
     options = options or Options()
-    with _open(source, options) as reader:
-        upscaler = _given(upscaler, options)
+    with open_source(source, options) as reader:
+        upscaler = upscaler or unlearned(options)
         geometry = find_geometry(reader, options, upscaler)
         job = plan_job(reader, geometry, options, upscaler, _choose_pins(options))
         coding, size = job.source_coding(reader), job.geometry.size
@@ -215,23 +211,6 @@ def stream(
                 yield replace(frame, time_base=frame.time_base * slower)
         if reader.damage and not options.keep_going:
             raise DamagedError(reader.damage)
-
-
-def _open(source: str | Path, options: Options) -> Reader:
-    return Reader(
-        source, start=options.start, end=options.end, deinterlace=options.deinterlace,
-        trust=options.trust,
-    )  # fmt: skip
-
-
-def _nothing(reader: Reader, options: Options) -> UsageError | MediaError:
-    """The error for a source of which no frame came."""
-    if reader.damage is None and (options.start is not None or options.end is not None):
-        return UsageError(
-            f"expected frames between --start and --end, found none there in {reader.path}; "
-            "'upreel probe' tells how long it is"
-        )
-    return MediaError(reader.damage or f"no frame of {reader.path} could be decoded")
 
 
 def _choose_pins(options: Options) -> Pins:

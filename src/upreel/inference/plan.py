@@ -72,6 +72,7 @@ def cut_into_segments(
     plan: Plan,
     start: Start | None = Start(),
     found: Callable[[Start], None] = lambda start: None,
+    wanted: Callable[[Start], bool] = lambda start: True,
 ) -> Generator[Frame, None, None]:
     """Lay a source out as segments, one after the other.
 
@@ -82,6 +83,7 @@ def cut_into_segments(
             that it does not need are read and left out. `None`: no segment is wanted.
         found: called with where each further segment begins, before its first frame comes. A
             worker that is given this start can begin with that segment.
+        wanted: whether a segment is; the frames of others are read and left out.
 
     Yields:
         Frames with `segment` and `cut` set. Those around a segment, which are only there for its
@@ -89,25 +91,57 @@ def cut_into_segments(
         The first frame of each run-in has `cut` set: a state begins anew. At most
         `plan.warm_up + plan.ahead` frames are held, and three.
     """
-    place = start.place if start else None
-    frames = _Rewindable(
-        source.since(place) if place else iter(source),
-        first=place.frame if place else 0,
-        keep=plan.warm_up + plan.ahead + 3,
-    )
+    frames = _Rewindable(source, plan, start)
     while start is not None:
-        following = yield from _segment(frames, plan, start)
+        laid = _segment(frames, plan, start, wanted)
+        following = (yield from laid) if wanted(start) else _exhausted(laid)
         if following is not None:
-            # Also the segment behind it, if it is short, needs no frame before this one.
-            first = following.frame - plan.warm_up
-            if first > 0:
-                place = source.place_of(first, frames.held(first - 1), frames.held(first))
-                following = replace(following, place=place)
             found(following)
         start = following
 
 
-def _segment(source: _Rewindable, plan: Plan, start: Start) -> Generator[Frame, None, Start | None]:
+def cut_segment(
+    source: Source, plan: Plan, start: Start, found: Callable[[Start], None]
+) -> Generator[Frame, None, None]:
+    """Lay out one segment as `cut_into_segments` does, and read no further than it needs.
+
+    Args:
+        source: a `Reader`.
+        plan: the rule.
+        start: the segment; where it has a place, reading begins there.
+        found: called with where the next segment begins, if there is one.
+    """
+    frames = _Rewindable(source, plan, start)
+    following = yield from _segment(frames, plan, start, lambda other: False)
+    if following is not None:
+        found(following)
+
+
+def find_starts(
+    source: Source, plan: Plan, start: Start | None = Start()
+) -> Generator[Start, None, None]:
+    """Where segments begin, from one on; a source is read as far as the next one needs."""
+    frames = _Rewindable(source, plan, start)
+    while start is not None:
+        yield start
+        start = _exhausted(_segment(frames, plan, start))
+
+
+def _exhausted(laid: Generator[Frame, None, Start | None]) -> Start | None:
+    while True:
+        try:
+            next(laid)
+        except StopIteration as end:
+            following: Start | None = end.value
+            return following
+
+
+def _segment(
+    source: _Rewindable,
+    plan: Plan,
+    start: Start,
+    wanted: Callable[[Start], bool] = lambda start: True,
+) -> Generator[Frame, None, Start | None]:
     """The frames of one segment and those around it; returns where the next one begins."""
     following: Start | None = None
     begin = start.frame - (0 if start.scene else min(plan.warm_up, start.frame))
@@ -116,10 +150,12 @@ def _segment(source: _Rewindable, plan: Plan, start: Start) -> Generator[Frame, 
         if following is None and _ends(frame, length, plan):
             following = Start(start.number + 1, index, frame.cut)
         if following is not None and (following.scene or index >= following.frame + plan.ahead):
-            return following
+            if following.scene and not wanted(following):
+                yield replace(frame, segment=None, cut=True)  # until it, the last frame lasts
+            return source.placed(following, plan)
         own = length >= 0 and following is None
         yield replace(frame, segment=start.number if own else None, cut=frame.cut or index == begin)
-    return following
+    return None if following is None else source.placed(following, plan)
 
 
 def _ends(frame: Frame, length: int, plan: Plan) -> bool:
@@ -130,17 +166,15 @@ def _ends(frame: Frame, length: int, plan: Plan) -> bool:
 class _Rewindable:
     """Frames of a stream by their number; the latest can be had again."""
 
-    def __init__(self, frames: Iterator[Frame], *, first: int, keep: int) -> None:
-        """Wrap a stream.
-
-        Args:
-            frames: the stream.
-            first: number of its first frame.
-            keep: how many of the latest frames are held.
-        """
-        self._frames = frames
-        self._held: deque[Frame] = deque(maxlen=keep)
-        self._read = first
+    def __init__(self, source: Source, plan: Plan, start: Start | None) -> None:
+        """Read a source from where a segment needs it; as many frames are held as a plan needs."""
+        place = start.place if start else None
+        if start and place and place.frame != start.frame - plan.warm_up:
+            place = None  # of another plan
+        self._source = source
+        self._frames = source.since(place) if place else iter(source)
+        self._held: deque[Frame] = deque(maxlen=plan.warm_up + plan.ahead + 3)
+        self._read = place.frame if place else 0
 
     def since(self, index: int) -> Iterator[Frame]:
         """Frames from a number on, which may be held, or is still to come."""
@@ -151,9 +185,16 @@ class _Rewindable:
                     return
                 self._held.append(frame)
                 self._read += 1
-            yield self.held(index)
+            yield self._at(index)
             index += 1
 
-    def held(self, index: int) -> Frame:
-        """One of the latest frames."""
+    def placed(self, start: Start, plan: Plan) -> Start:
+        """The start of a segment that comes next, with the place of the first frame it needs."""
+        first = start.frame - plan.warm_up  # also the segment behind it needs none before this one
+        if first <= 0:
+            return start
+        place = self._source.place_of(first, self._at(first - 1), self._at(first))
+        return replace(start, place=place)
+
+    def _at(self, index: int) -> Frame:
         return self._held[index - self._read]

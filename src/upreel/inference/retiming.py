@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import cast
@@ -13,7 +13,7 @@ import torch
 
 from upreel.core.instants import FrameRate, Times, resulting_rate, slowed
 from upreel.errors import UsageError
-from upreel.inference.interpolation import Tally, choose, interpolate
+from upreel.inference.interpolation import Clock, Tally, choose, interpolate, steps
 from upreel.inference.stages import Stages
 from upreel.models.interpolator import Interpolator
 from upreel.models.upscaler import Spec
@@ -63,6 +63,14 @@ class Retiming:
         if isinstance(self.rate, Times):
             return count * self.rate.factor
         return None if given is None else math.ceil(count / given * self.rate)
+
+    def first(self, frames: Iterable[Frame]) -> Frame | None:
+        """The first frame of the result as the source has it, at its instant."""
+        clock = Clock(self.rate)
+        for step in steps(frames, self.rate, repeats=False):
+            for instant in step.due:
+                return clock.dated(step.frame, instant)
+        return None
 
     def before(
         self,

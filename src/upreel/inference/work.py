@@ -14,7 +14,7 @@ from upreel.core.lock import Lock
 from upreel.errors import MediaError, OutputError
 from upreel.inference.ledger import NAME, Done, Ledger, changes, read_ledger
 from upreel.inference.pins import Pins
-from upreel.video.packets import checksum_of
+from upreel.video.packets import checksum_of, damaged
 from upreel.video.target import image_names, image_target
 
 log = logging.getLogger(__name__)
@@ -122,7 +122,7 @@ class Work(Pending):
         if found is None or not same:
             found = Ledger(job=job, pins=pins())
         self._write(found.model_copy(update={"segments": self._sound(found), "result": None}))
-        kept = {self.segment(number).name for number in range(len(self.ledger.segments))}
+        kept = {self.segment(number).name for number in self.ledger.numbers}
         self._remove_all_but({NAME, *kept})
         if self.ledger.segments:
             log.warning(
@@ -132,19 +132,27 @@ class Work(Pending):
         return same
 
     def _sound(self, ledger: Ledger) -> tuple[Done, ...]:
-        """The segments up to the first whose file is not as it was written."""
-        for number, done in enumerate(ledger.segments):
+        """The segments whose files are as they were written."""
+        sound = []
+        for done in ledger.segments:
             try:
-                sound = checksum_of(self.segment(number)) == done.checksum
+                self.check(done)
+                sound.append(done)
             except MediaError:
-                sound = False
-            if not sound:
                 log.warning(
-                    "Segment %d of %s is damaged; it is made again, with those after it.",
-                    number + 1, self.target,
-                )  # fmt: skip
-                return ledger.segments[:number]
-        return ledger.segments
+                    "Segment %d of %s is damaged; it is made again.", done.number + 1, self.target
+                )
+        return tuple(sound)
+
+    def check(self, done: Done) -> None:
+        """Find out whether the file of a segment is as it was written.
+
+        Raises:
+            MediaError: it is not.
+        """
+        path = self.segment(done.number)
+        if checksum_of(path) != done.checksum:
+            raise damaged(path)
 
     def _write(self, ledger: Ledger) -> None:
         ledger.write(self.path)
@@ -164,12 +172,13 @@ class Work(Pending):
         return PendingFile(self.segment(number), overwrite=True)
 
     def add(self, done: Done) -> None:
-        """Count the next segment, whose file is there, as finished.
+        """Count a segment, whose file is there, as finished.
 
         Raises:
             OutputError: the ledger cannot be written.
         """
-        self._write(self.ledger.model_copy(update={"segments": (*self.ledger.segments, done)}))
+        segments = sorted((*self.ledger.segments, done), key=lambda each: each.number)
+        self._write(self.ledger.model_copy(update={"segments": tuple(segments)}))
 
     def pin_tile(self, tile: int | None) -> None:
         """Remember the tiles that frames are cut into, with the next segment that is finished."""

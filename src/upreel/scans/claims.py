@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import zipfile
 from collections.abc import Callable, Mapping
+from os import SEEK_CUR
 from pathlib import Path
 from typing import IO
 
@@ -18,6 +19,8 @@ from upreel.scans.facts import require
 
 MAX_PIXELS = 2**28
 """Of all frames of a scan together: 1 GiB of heights."""
+_PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
+_CUT = "{} says it is larger than it is; check that it is complete"
 
 
 def refuse_claims(path: Path, most: int) -> None:
@@ -61,14 +64,29 @@ def _count_npz(path: Path) -> int:
 
 
 def _count_png(path: Path) -> int:
+    """Those of its size; but refuse a chunk larger than the file: OpenCV makes room for it."""
+    size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(24)  # signature, length and name of the first chunk, width, height
+        if head[:16] != _PNG:
+            raise MediaError(f"{path}: expected a PNG, found something else")
+        file.seek(8)
+        while len(begin := file.read(8)) == 8 and begin[4:] != b"IEND":
+            if file.seek(int.from_bytes(begin[:4], "big") + 4, SEEK_CUR) > size:
+                raise MediaError(_CUT.format(path))
     return int.from_bytes(head[16:20], "big") * int.from_bytes(head[20:24], "big")
 
 
 def _count_tiff(path: Path) -> int:
+    """Those of all pages, which tifffile reads for ever where one leads to one before it."""
+    total, found = 0, set[int]()
     with require("tifffile", path.suffix).TiffFile(path) as file:
-        return int(sum(page.size for page in file.pages))
+        for page in file.pages:
+            if page.offset in found:
+                raise MediaError(f"{path}: expected one page after the other, found a circle")
+            found.add(page.offset)
+            total += int(page.size)
+    return total
 
 
 def _count_h5(path: Path) -> int:
@@ -93,7 +111,7 @@ def _count_igor(path: Path) -> int:
         if head[:2] == np.array(5, f"{order}i2").tobytes() and len(head) == 64:
             parts = np.frombuffer(head[4:], f"{order}i4").astype(np.int64)
             if parts.min() < 0 or parts.sum() > size:
-                raise MediaError(f"{path} says it is larger than it is; check that it is complete")
+                raise MediaError(_CUT.format(path))
     return 0
 
 

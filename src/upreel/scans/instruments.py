@@ -102,7 +102,9 @@ def read_spm(path: Path, channel: str | None) -> Scan:
         MediaError: there is no such channel, or it is no file of Bruker's.
     """
     reader = require("pySPM", ".spm")
-    if b"*File list end" not in path.read_bytes():  # for which pySPM looks for ever
+    lines = path.read_bytes().split(b"\n")
+    # For this line pySPM looks for ever.
+    if not any(line.rstrip().replace(b"\\", b"") == b"*File list end" for line in lines):
         raise MediaError(f"{path}: expected a header of Bruker's, found none, or part of one")
     file = reader.Bruker(str(path))
     layers = [

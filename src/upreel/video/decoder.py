@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, takewhile
+from itertools import chain, islice, takewhile
 from math import floor
 from pathlib import Path
 from typing import TypeAlias
@@ -55,7 +55,8 @@ class Decoder:
         self._index = index
         self._start = start
         self._corrupt = 0
-        self._repaired: list[int] = []  # pts of frames
+        self._known_repaired = 0  # frames before a place
+        self._repaired: list[int] = []  # pts of other frames
         self._read_errors = 0
         self._position = -1  # of the latest packet, in bytes
         self._counts = False  # whether it counts if that is corrupt
@@ -67,7 +68,7 @@ class Decoder:
         found = []
         if self._corrupt:
             found.append(f"{self._corrupt} corrupt packet{'s' if self._corrupt > 1 else ''}")
-        if repaired := len(self._repaired):
+        if repaired := self._known_repaired + len(self._repaired):
             plural = "s" if repaired > 1 else ""
             found.append(f"{repaired} frame{plural} decoded with errors")
         if self._missing:
@@ -90,7 +91,8 @@ class Decoder:
         """What has been read now that the frame with a pts is there; `None` where nobody knows."""
         if self._position < 0 or self._read_errors:
             return None
-        return Read(self._position, self._corrupt, sum(each < pts for each in self._repaired))
+        repaired = self._known_repaired + sum(each < pts for each in self._repaired)
+        return Read(self._position, self._corrupt, repaired)
 
     def since(self, place: Place) -> Iterator[av.VideoFrame]:
         """Frames that begin before a place; none where it is not sure that it lies behind them.
@@ -133,15 +135,15 @@ class Decoder:
             try:
                 container.seek(instant, stream=stream)
                 packets = takewhile(lambda packet: _time(packet) < pts, container.demux(stream))
-                keyframes = [packet for packet in packets if packet.is_keyframe]
-            except av.FFmpegError:
+                known = (each for each in packets if each.is_keyframe and _time(each) != _UNKNOWN)
+                keyframes = list(islice(known, _GROUPS))
+            except (av.FFmpegError, OverflowError):
                 return None  # this container cannot seek
             if position is not None and any((each.pos or 0) > position for each in keyframes):
                 return None
-            times = [time for packet in keyframes if (time := _time(packet)) != _UNKNOWN]
-            if len(times) >= _GROUPS:
+            if len(keyframes) == _GROUPS:
                 return instant
-            instant, step = min([instant, *times]) - step, 2 * step
+            instant, step = min([instant, *map(_time, keyframes)]) - step, 2 * step
         return None  # there is nothing to be saved
 
     def _sought(
@@ -180,7 +182,7 @@ class Decoder:
         clock = _Counter() if _counts_packets(container) else None
         extent, indexed = _Extent(), container.format.name.startswith(_FULL_INDEXES)
         read, known = (place.read, place.pts[1]) if place else (Read(), _UNKNOWN)
-        self._corrupt, self._repaired = read.corrupt, [_UNKNOWN] * read.repaired
+        self._corrupt, self._known_repaired, self._repaired = read.corrupt, read.repaired, []
         self._read_errors = 0
         began = False
         for packet in self._demuxed(container):

@@ -69,13 +69,18 @@ class PacketWriter:
         return self._checksum
 
 
-def read_packets(path: Path) -> Iterator[Packet]:
+def read_packets(path: Path, checksum: int | None = None) -> Iterator[Packet]:
     """The packets of a file, in their order.
+
+    Args:
+        path: of the file.
+        checksum: what it has to be, where that is known.
 
     Raises:
         MediaError: the file is not as it was written; nothing was handed out then.
     """
-    checksum_of(path)
+    if checksum_of(path) != checksum and checksum is not None:
+        raise damaged(path)
     with path.open("rb") as file:
         magic, base = file.read(len(_MAGIC)), file.read(_BASE.size)
         if magic != _MAGIC or len(base) < _BASE.size or min(_BASE.unpack(base)) < 1:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -182,7 +182,7 @@ class Reader:
         frames = self._sought(place)
         if frames is None:
             log.info("%s cannot be sought; it is read from its beginning", self.path)
-            frames = islice(self, place.frame, None)
+            frames = (frame for number, frame in enumerate(self) if number >= place.frame)
         yield from frames
 
     def _sought(self, place: Place) -> Iterator[Frame] | None:

@@ -61,7 +61,7 @@ class VideoTrack:
         colors: how these planes are to be coded.
         plan: the encoder and the container.
         time_base: of the packets, seconds.
-        last: the pts of the latest frame, in `time_base`.
+        last: the pts of the latest frame of the stretch, in `time_base`.
         end: where the latest frame ends, seconds of the source.
     """
 
@@ -205,6 +205,7 @@ class VideoTrack:
         """
         open_encoder(stream.codec_context, self.plan)
         self._stream = stream
+        self.last = -(2**62)
         self._count = 0
 
     def encode(self, frame: Frame) -> Sequence[Packet]:

@@ -1,0 +1,1 @@
+"""Many videos on many workers: schedules the segments of `inference.plan` on Ray."""
