@@ -19,8 +19,9 @@ ROOT = Path(__file__).parents[2]
 def kill_and_compare(folder: Path, extension: str, *, kills: int, seed: int, frames: int) -> None:
     """Whatever has the name of the result at any time has to be what one run makes."""
     source = write_video(
-        folder / "in.mkv", frames, size=(48, 32), audio=True, subtitles=True, chapters=True
-    )
+        folder / "in.mkv", frames, size=(48, 32), audio=True, subtitles=True, chapters=True,
+        options={"g": "4"},
+    )  # fmt: skip
     target = folder / "out" / f"out{extension}"
     target.parent.mkdir()
     done = subprocess.run(

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from upreel.inference.ledger import Ledger, Seconds, read_ledger
+from upreel.inference.ledger import Done, Ledger, Seconds, read_ledger
 from upreel.inference.pins import Pins
+from upreel.video.place import Place, Read
 
 PINS = Pins(device="cpu", precision="fp32", threads=1, encoder_threads=1)
 
@@ -43,3 +44,25 @@ def test_fractions(text: str) -> None:
 def test_texts_that_are_no_fractions_or_endless_ones(text: str) -> None:
     with pytest.raises(ValidationError, match="a fraction as text, such as '1/25'"):
         TypeAdapter[Fraction](Seconds).validate_python(text)
+
+
+def done(next_frame: int, place: Place | None = None) -> Done:
+    return Done(
+        frames=1, first=0, time_base=Fraction(1, 25), duration=1, last=0, end=Fraction(1),
+        next_frame=next_frame, next_scene=False, next_place=place, checksum=1, damage=None,
+    )  # fmt: skip
+
+
+def test_a_segment_behind_the_first_begins_behind_the_first_frame() -> None:
+    assert done(1, Place(1, (0, 1), 2, Read())).next_frame == 1
+    for number in (0, -1):
+        with pytest.raises(ValidationError, match="where no segment can"):
+            done(number)
+
+
+@pytest.mark.parametrize(
+    ("frame", "pts"), [(-1, (0, 1)), (0, (0, 1)), (8, (0, 1)), (3, (0, 2**63)), (3, (-(10**30), 1))]
+)
+def test_a_place_is_not_behind_its_segment(frame: int, pts: tuple[int, int]) -> None:
+    with pytest.raises(ValidationError, match="where no segment can"):
+        done(7, Place(frame, pts, 2, Read()))

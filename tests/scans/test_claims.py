@@ -23,6 +23,7 @@ def test_an_igor_wave_that_claims_more_than_it_holds(tmp_path: Path) -> None:
     [
         ("claims.png", r"claims.png says it is larger than it is"),
         ("circle.tif", r"circle.tif: expected one page after the other, found a circle"),
+        ("wide.spm", r"wide.spm: expected 2, 4 or 8 bytes for a pixel, found 999999999"),
         ("endless.spm", r"endless.spm: expected a header of Bruker's, found none, or part of one"),
     ],
 )

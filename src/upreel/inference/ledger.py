@@ -10,7 +10,7 @@ from dataclasses import fields
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 import av
 import torch
@@ -22,6 +22,7 @@ from pydantic import (
     PlainValidator,
     ValidationError,
     field_validator,
+    model_validator,
 )
 
 from upreel.core.files import PendingFile, failed
@@ -36,6 +37,7 @@ NAME = "ledger.json"
 KIND_OF_PROCESSOR = "the kind of processor"
 
 _MAX_BYTES = 1 << 26
+_MOST_TICKS = 2**62  # FFmpeg can count them, and some more can be added
 _FRACTION = re.compile(r"-?[0-9]{1,40}(/[1-9][0-9]{0,39})?")
 
 
@@ -47,8 +49,7 @@ def _fraction(value: object) -> Fraction:
 
 
 Seconds = Annotated[Fraction, PlainValidator(_fraction), PlainSerializer(str, return_type=str)]
-Ticks = Annotated[int, Field(ge=-(2**62), le=2**62)]
-"""What FFmpeg can count, and some more can be added to."""
+Ticks = Annotated[int, Field(ge=-_MOST_TICKS, le=_MOST_TICKS)]
 
 
 class _Entry(BaseModel):
@@ -84,6 +85,16 @@ class Done(_Entry):
     next_place: Place | None
     checksum: int
     damage: str | None
+
+    @model_validator(mode="after")
+    def _goes_on(self) -> Self:
+        number, place = self.next_frame, self.next_place
+        if (number is not None and number < 1) or (
+            place is not None
+            and (not 0 < place.frame <= (number or 0) or max(map(abs, place.pts)) > _MOST_TICKS)
+        ):
+            raise ValueError("expected where the next segment begins, found where no segment can")
+        return self
 
 
 class Ledger(_Entry):

@@ -116,8 +116,12 @@ def read_spm(path: Path, channel: str | None) -> Scan:
     wanted = channel or next((name for name in _HEIGHTS if name in names), "Height")
     if wanted not in names:
         raise MediaError(f"{path}: expected a channel {wanted!r}, found {', '.join(names)}")
-    image = file.get_channel(wanted)
     ours = [layer for name, layer in named if name and name[-1] == wanted]
+    sizes = {int(v) for layer in ours for k, v in layer.items() if k.lower() == "bytes/pixel"}
+    if not sizes <= {2, 4, 8}:  # with which pySPM takes a power
+        found = ", ".join(map(str, sorted(sizes)))
+        raise MediaError(f"{path}: expected 2, 4 or 8 bytes for a pixel, found {found}")
+    image = file.get_channel(wanted)
     trace = [layer for layer in ours if layer.get("Line Direction") != "Retrace"]
     header = (trace or ours)[0]
     real, pixels = image.size["real"], image.size["pixels"]

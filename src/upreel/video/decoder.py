@@ -27,7 +27,7 @@ _EXACT_DURATIONS = ("matroska", "flv", "asf")
 # Containers with an entry in their index for every packet.
 _FULL_INDEXES = ("mov", "avi")
 # Containers that find an instant again, as tests show.
-_SEEKABLE = ("mov", "matroska", "mpegts", "avi")
+_SEEKABLE = ("mov", "matroska", "mpegts", "avi", "flv", "asf", "mxf", "nut")
 _UNKNOWN = -(2**63)
 # Groups of pictures to begin before a frame.
 _GROUPS = 2
