@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -261,6 +262,8 @@ def checked_name(name: str) -> str:
 
 
 def _lives(pid: str) -> bool:
+    if sys.platform == "win32":
+        return True  # asking would be a signal there
     try:
         os.kill(int(pid), 0)
     except (ValueError, ProcessLookupError):
