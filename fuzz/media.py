@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import math
 import os
 import resource
 import select
@@ -24,12 +25,10 @@ from random import Random
 from types import TracebackType
 
 from fuzz.mutation import mutate
+from fuzz.patience import SECONDS, WAITING
 
 CHILD = "--child"
 CORPUS = Path(__file__).parent / "corpus" / "media"
-PATIENCE = 10.0
-"""Seconds of the processor for one file; of the clock, a busy machine may take more."""
-_WAITING = 30 * PATIENCE
 MEMORY = 1 << 30
 """Bytes beyond what the process had before."""
 _FRAMES = 40
@@ -55,7 +54,7 @@ class Report:
 
 
 def fuzz_media(
-    out: Path, *, seconds: float, seed: int = 1, corpus: Path = CORPUS, files: int | None = None
+    out: Path, *, seconds: float = math.inf, seed: int = 1, files: int | None = None
 ) -> Report:
     """Try changed files until the time is over.
 
@@ -63,11 +62,10 @@ def fuzz_media(
         out: where files go that did harm.
         seconds: at most.
         seed: of the changes.
-        corpus: files to change.
         files: stop after as many.
     """
     random, report = Random(seed), Report()
-    seeds = {path.name: path.read_bytes() for path in sorted(corpus.iterdir())}
+    seeds = {path.name: path.read_bytes() for path in sorted(CORPUS.iterdir())}
     others, names = list(seeds.values()), list(seeds)
     deadline = time.monotonic() + seconds
     with tempfile.TemporaryDirectory() as folder, Reading() as child:
@@ -115,11 +113,11 @@ class Reading:
         assert process.stdout is not None
         process.stdin.write(f"{'enlarge' if enlarge else 'read'} {path}\n".encode())
         process.stdin.flush()
-        deadline, busy = time.monotonic() + _WAITING, _busy(process.pid) + PATIENCE
+        deadline, busy = time.monotonic() + WAITING, _busy(process.pid) + SECONDS
         while not select.select([process.stdout], [], [], 0.5)[0]:
             if time.monotonic() > deadline or _busy(process.pid) > busy:
                 self._end()
-                return f"no answer within {PATIENCE:g} s"
+                return f"no answer within {SECONDS:g} s"
         answer = process.stdout.readline().decode().strip()
         if not answer:
             status = process.wait()

@@ -11,10 +11,14 @@ import pytest
 import upreel.evaluation.bench
 import upreel.evaluation.networks
 import upreel.evaluation.quality
+import upreel.evaluation.resets
 from upreel.cli import main
 from upreel.evaluation.bench import Case, Timing
 from upreel.evaluation.networks import Cost
 from upreel.evaluation.pareto import Point
+from upreel.evaluation.resets import Price
+from upreel.models.upscaler import Upscaler
+from upreel.video.trust import Trust
 
 
 @pytest.fixture
@@ -26,13 +30,19 @@ def _bench(monkeypatch: pytest.MonkeyPatch) -> None:
         source: Path,
         *,
         repetitions: int,
+        trust: Trust,
         progress: Callable[[str], None],
     ) -> list[tuple[Case, Timing]]:
         progress(f"{repetitions} x {source.name}")
         timing = Timing(frames=48, seconds=2.0, stages={"network": 20.0}, memory=5 * 10**8, cpu=3.0)
         return [(case, timing) for case in cases]
 
+    def measure_price(upscaler: Upscaler, clip: Path) -> Price:
+        assert (upscaler.spec.scale, clip.name) == (4, "sample.mp4")
+        return Price(6, 13, 0.265, 0.005, 0.0001)
+
     monkeypatch.setattr(upreel.evaluation.bench, "bench", bench)
+    monkeypatch.setattr(upreel.evaluation.resets, "measure_price", measure_price)
     monkeypatch.setenv("COLUMNS", "200")
 
 
@@ -43,6 +53,8 @@ def test_the_sample_is_measured_if_nothing_is_said(capsys: pytest.CaptureFixture
     assert "3 x sample.mp4" in captured.err
     assert "swift:real" in captured.out
     assert "24.0" in captured.out
+    last = captured.out.splitlines()[-1]
+    assert last.startswith("On the bundled sample, the first frame of a segment loses 0.005 dB")
 
 
 @pytest.mark.usefixtures("_bench")
@@ -67,6 +79,7 @@ def _place(monkeypatch: pytest.MonkeyPatch) -> None:
         protocol: str,
         *,
         repetitions: int,
+        trust: Trust,
         progress: Callable[[str], None],
     ) -> tuple[list[Point], str]:
         progress(f"{repetitions} x {source.name}")

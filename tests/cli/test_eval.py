@@ -15,6 +15,7 @@ from upreel.evaluation.protocols import Protocol
 from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.evaluation.results import Results
 from upreel.models.upscaler import Upscaler
+from upreel.video.trust import Trust
 
 OTHERS: dict[tuple[str, ...], dict[str, tuple[float, ...]]] = {
     ("psnr", "ssim", "warp-difference"): {"warp-difference": (4.5,)}
@@ -32,6 +33,7 @@ def _evaluate(monkeypatch: pytest.MonkeyPatch) -> None:
         data: Path,
         *,
         results: Results | None = None,
+        trust: Trust,
     ) -> Report:
         assert data == Path("clips")
         assert all(upscaler.spec.scale == protocol.scale for upscaler in upscalers.values())
@@ -112,6 +114,7 @@ def test_html_is_written_beside_the_table(
         protocol: Protocol,
         data: Path,
         target: Path,
+        trust: Trust,
     ) -> Path:
         target.write_text(f"{report.protocol} {list(upscalers)} {protocol.name} {data}")
         return target

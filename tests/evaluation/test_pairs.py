@@ -17,6 +17,7 @@ from upreel.data.clips import Clip
 from upreel.errors import MediaError
 from upreel.evaluation.pairs import pillow_bicubic, read_pair, select
 from upreel.evaluation.protocols import find_protocol
+from upreel.video.trust import Trust
 
 BD = "val-bd-duf-y8"
 
@@ -32,6 +33,17 @@ def test_luma_of_a_video_is_the_decoders_own(tmp_path: Path) -> None:
     assert pair.low[0].shape == (1, 9, 12)
     for high, (_, planes) in zip(pair.high, decoded(path), strict=False):
         assert np.array_equal(high[0] * 255, planes[0][:36, :48])
+
+
+def test_a_clip_of_any_length_is_not_kept(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", 3)  # 3072 pixels each
+    protocol = find_protocol("val-bi-y8", 2)
+    assert len(read_pair(Clip("a", path, trust=Trust(3072)), protocol).high) == 3
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("upreel.evaluation.pairs._KEPT", 2)
+        with pytest.raises(MediaError, match=r"more than 6144 pixels .* pass --max-pixels 6144"):
+            read_pair(Clip("a", path, trust=Trust(3072)), protocol)
+        assert len(read_pair(Clip("a", path, trust=Trust(6144)), protocol).high) == 3
 
 
 def test_full_range_becomes_limited(tmp_path: Path) -> None:

@@ -230,6 +230,40 @@ class Moody(Bicubic):
         return high, state
 
 
+class Small(Bicubic):
+    """Has no memory for frames larger than `most`; says how large those were that it got."""
+
+    def __init__(self, scale: int, most: int, seen: list[int]) -> None:
+        super().__init__(scale)
+        self.most = most
+        self.seen = seen
+
+    def step(self, window: Window, state: State) -> tuple[Tensor, State]:
+        if max(window.clip.shape[-2:]) > self.most:
+            raise MemoryError
+        self.seen.append(max(window.clip.shape[-2:]))
+        return super().step(window, state)
+
+
+def test_tiles_that_memory_sufficed_for_stay_when_a_run_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = write_video(tmp_path / "in.mkv", 20, size=(160, 120)), tmp_path / "out.mp4"
+    seen: list[int] = []
+
+    def small(model: str, scale: int, *, device: object, dtype: torch.dtype) -> Upscaler:
+        return Small(scale, most, seen)
+
+    most = 120
+    monkeypatch.setattr(job, "load", small)
+    begin(source, target, OPTIONS, frame=12)
+    assert max(seen) <= most
+    seen.clear()
+    most = 1000
+    assert upscale(source, target, OPTIONS).before == 8
+    assert max(seen) <= 120
+
+
 def test_networks_that_fail_lose_no_frame(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

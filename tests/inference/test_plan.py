@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 import numpy as np
 import pytest
@@ -11,25 +13,48 @@ import pytest
 from upreel.inference.plan import Plan, Start, cut_into_segments
 from upreel.models.upscaler import Spec, StateSpec
 from upreel.video.frame import Frame, PixelLayout
+from upreel.video.place import Place
 
 GRAY = PixelLayout("gray")
 
 
-def stream(count: int, cuts: tuple[int, ...] = ()) -> Iterator[Frame]:
-    """Photographs of noise that stand still, another one after each cut; pts is the number."""
-    rng = np.random.default_rng(0)
-    scene = rng.integers(0, 255, (48, 80), dtype=np.uint8)
-    for index in range(count):
-        if index in cuts:
-            scene = rng.integers(0, 255, (48, 80), dtype=np.uint8)
-        yield Frame((scene,), GRAY, index, Fraction(1, 25))
+@dataclass
+class Stills:
+    """Photographs of noise that stand still, another one after each cut; pts is the number.
+
+    `begun` has the first number of each reading.
+    """
+
+    count: int
+    cuts: tuple[int, ...] = ()
+    begun: list[int] = field(default_factory=list)
+
+    def _frames(self) -> Iterator[Frame]:
+        rng = np.random.default_rng(0)
+        scene = rng.integers(0, 255, (48, 80), dtype=np.uint8)
+        for index in range(self.count):
+            if index in self.cuts:
+                scene = rng.integers(0, 255, (48, 80), dtype=np.uint8)
+            yield Frame((scene,), GRAY, index, Fraction(1, 25))
+
+    def __iter__(self) -> Iterator[Frame]:
+        self.begun.append(0)
+        return self._frames()
+
+    def since(self, place: Place) -> Iterator[Frame]:
+        self.begun.append(place.frame)
+        return islice(self._frames(), place.frame, None)
+
+    def place_of(self, number: int, before: Frame, frame: Frame) -> Place | None:
+        assert (before.pts, frame.pts) == (number - 1, number)
+        return Place.of(number, before, frame) if number % 5 else None
 
 
 Row = tuple[int, int | None, bool]
 
 
 def rows(count: int, plan: Plan, start: Start, cuts: tuple[int, ...] = ()) -> list[Row]:
-    laid = cut_into_segments(stream(count, cuts), plan, start)
+    laid = cut_into_segments(Stills(count, cuts), plan, start)
     return [(frame.pts, frame.segment, frame.cut) for frame in laid]
 
 
@@ -72,6 +97,23 @@ def test_every_frame_belongs_to_one_segment_and_later_starts_give_the_same(plan:
         later = rows(40, plan, start, cuts)
         assert later == everything[len(everything) - len(later) :]
         assert later[0][2]  # a state begins anew
+
+
+@pytest.mark.parametrize("plan", [Plan(7, 3, 2), Plan(7, 0, 0), Plan(1, 4, 0), Plan(2, 5, 3)])
+def test_a_start_that_was_found_begins_to_read_just_before_it(plan: Plan) -> None:
+    cuts = (5, 23, 24)
+    starts: list[Start] = []
+    whole = list(cut_into_segments(Stills(40, cuts), plan, Start(), starts.append))
+    for start in starts:
+        source, more = Stills(40, cuts), list[Start]()
+        later = list(cut_into_segments(source, plan, start, more.append))
+        assert [(f.pts, f.segment, f.cut) for f in later] == [
+            (f.pts, f.segment, f.cut) for f in whole[len(whole) - len(later) :]
+        ]
+        assert min(f.pts for f in later if f.segment is not None) == start.frame
+        assert more == starts[start.number :]
+        first = start.frame - plan.warm_up
+        assert source.begun == [first if first > 0 and first % 5 else 0]
 
 
 def test_what_an_upscaler_needs_around_a_segment() -> None:

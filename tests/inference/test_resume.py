@@ -21,8 +21,10 @@ from upreel.errors import UsageError
 from upreel.inference import ledger
 from upreel.inference.ledger import read_ledger
 from upreel.inference.pipeline import Options, Progress, upscale
+from upreel.inference.plan import WARM_UP
 from upreel.inference.work import Work, folder_of
 from upreel.models.weights import shipped
+from upreel.video.decoder import Decoder
 from upreel.video.encoding import Encoding
 
 FRAMES = 25
@@ -254,13 +256,38 @@ def test_a_damaged_segment_is_made_again(
     assert everything(target) == everything(media / "whole.mp4")
 
 
-@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, '{"format": 2}', "\0" * 100])
+def test_what_a_later_segment_does_not_need_is_not_decoded_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_video(tmp_path / "in.mkv", 64, size=(32, 32), options={"g": "4"})
+    whole, target = tmp_path / "whole.mp4", tmp_path / "out.mp4"
+    upscale(source, whole, OPTIONS)
+    begin(source, target, frame=62)
+    decoded: list[int] = []
+    frames_of = Decoder._frames_of
+
+    def counted(
+        self: Decoder, decoder: av.VideoCodecContext, packet: av.Packet[av.stream.Stream]
+    ) -> list[av.VideoFrame]:
+        frames = frames_of(self, decoder, packet)
+        decoded.append(len(frames))
+        return frames
+
+    monkeypatch.setattr(Decoder, "_frames_of", counted)
+    assert upscale(source, target, OPTIONS).before == 56
+    assert everything(target) == everything(whole)
+    assert sum(decoded) < 64 - (56 - WARM_UP - 3 * 4) + 1
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "old", "\0" * 100])
 def test_a_ledger_that_cannot_be_read_starts_over(
     source: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     target = tmp_path / "out.mp4"
     begin(source, target, replace(OPTIONS, model="bicubic"), frame=10)
-    (folder_of(target) / "ledger.json").write_text(text)
+    path = folder_of(target) / "ledger.json"
+    old = path.read_text().replace('"format": 2', '"format": 1')
+    path.write_text(old if text == "old" else text)
     assert upscale(source, target, replace(OPTIONS, model="bicubic")).before == 0
     assert "cannot be read" in caplog.text
 

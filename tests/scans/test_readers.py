@@ -127,7 +127,6 @@ def test_unknown_endings_missing_files_and_mixed_folders_are_refused(tmp_path: P
     ("suffix", "module"),
     [
         (".asd", "AFMReader"),
-        (".gwy", "gwyfile"),
         (".ibw", "igor2"),
         (".spm", "pySPM"),
         (".tif", "tifffile"),

@@ -221,9 +221,10 @@ def test_the_smoke_run_of_a_recipe_learns_what_bicubic_lacks(tmp_path: Path, nam
     ]
     recipe = read_recipe(f"{name}-smoke", seeded)
     path = train(recipe, data=clips, out=tmp_path / "run")
-    losses = [figures["loss"] for figures in read_metrics(path) if "loss" in figures]
-    last = len(losses) // 3
-    assert sum(losses[-last:]) / last < 0.97 * sum(losses[:50]) / 50
+    if recipe.discriminator is None:  # whose opponent learns too: the loss may well rise
+        losses = [figures["loss"] for figures in read_metrics(path) if "loss" in figures]
+        last = len(losses) // 3
+        assert sum(losses[-last:]) / last < 0.97 * sum(losses[:50]) / 50
     report = Report.from_json(path.with_name("report.json").read_text())
     start = cast(Upscaler, Run(recipe, tmp_path / "start").network)
     held_out = find_clips(clips)

@@ -330,3 +330,11 @@ def test_a_raw_stream_says_which_rate_is_assumed(
         f"{path} has no clock: {rate} frames per second are assumed, as its header says or by "
         "default."
     ]
+
+
+def test_a_part_far_behind_its_keyframe(tmp_path: Path) -> None:
+    options = {"g": "120", "keyint_min": "120", "sc_threshold": "0", "preset": "ultrafast"}
+    whole = frames_of(write_video(tmp_path / "a.ts", 370, size=(32, 32), options=options))
+    part = frames_of(tmp_path / "a.ts", start=Fraction(350, 25))
+    assert [frame.pts for frame in part] == [frame.pts for frame in whole[350:]]
+    assert_planes(part, [tuple(frame.planes) for frame in whole[350:]])

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from upreel.cli.console import Verbose
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 
 
 def bench(
@@ -41,9 +42,13 @@ def bench(
     ] = None,
     repetitions: Annotated[int, typer.Option(min=1, help="Runs of each row; medians count.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for machines.")] = False,
+    max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     verbose: Verbose = False,
 ) -> None:
     """Measure each stage from file to file, beside a per-frame network and a plain filter.
+
+    And what it costs to enlarge a video in segments, in decibels.
 
     upreel bench
 
@@ -61,13 +66,17 @@ def bench(
     from upreel.evaluation.bench import bench as measure
     from upreel.evaluation.bench import default_cases, to_json, to_table
     from upreel.evaluation.html import check_target, write
+    from upreel.evaluation.measure import SCALE
     from upreel.evaluation.quality import place
+    from upreel.evaluation.resets import measure_price
+    from upreel.models.weights import load
 
     if networks is not None:
         _compare_networks(networks, limit, as_json=as_json)
         return
     if html is not None:
         check_target(html)
+    trust = trusting(max_pixels, protocols)
     with as_file(files("upreel") / "sample" / "sample.mp4") as sample:
         if models is not None:
             points, title = place(
@@ -76,6 +85,7 @@ def bench(
                 data or sample.parent,
                 protocol,
                 repetitions=repetitions,
+                trust=trust,
                 progress=lambda line: typer.echo(line, err=True),
             )
             if data is None:
@@ -93,12 +103,14 @@ def bench(
             default_cases(model),
             source or sample,
             repetitions=repetitions,
+            trust=trust,
             progress=lambda line: typer.echo(line, err=True),
         )
-    if as_json:
-        typer.echo(to_json(measured))
-    else:
+        if as_json:
+            typer.echo(to_json(measured))
+            return
         Console().print(to_table(measured))
+        typer.echo(f"On the bundled sample, {measure_price(load(model, SCALE), sample)}")
 
 
 def _compare_networks(names: str, limit: float, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from upreel.cli.console import Verbose
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 
 
 def compare(
@@ -22,6 +23,8 @@ def compare(
     out: Annotated[Path, typer.Option(help="The report; one that is there is replaced.")] = Path(
         "report.html"
     ),
+    max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     verbose: Verbose = False,
 ) -> None:
     """Compare two videos, aligned by their timestamps, and write an HTML report.
@@ -34,7 +37,10 @@ def compare(
     """
     from upreel.evaluation.compare import compare as write_comparison
 
-    report = write_comparison(first, second, out, reference=reference, offset=offset)
+    report = write_comparison(
+        first, second, out,
+        reference=reference, offset=offset, trust=trusting(max_pixels, protocols),
+    )  # fmt: skip
     for row in report.rows:
         means = row.means
         typer.echo(f"{row.name}: {means['psnr']:.2f} dB, SSIM {means['ssim']:.4f}")

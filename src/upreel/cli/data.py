@@ -9,15 +9,14 @@ from typing import Annotated
 import typer
 
 from upreel.cli.console import Verbose, show_download
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 
 data = typer.Typer(help="Clips for training and for scores.", no_args_is_help=True)
 
 
 @data.command("degrade")
 def degrade(
-    source: Annotated[
-        Path, typer.Argument(metavar="IN", help="A video, or a folder of images.", exists=True)
-    ],
+    source: Annotated[Path, typer.Argument(metavar="IN", help="A video, or a folder of images.")],
     target: Annotated[
         Path,
         typer.Argument(
@@ -36,6 +35,8 @@ def degrade(
     scale: Annotated[int, typer.Option(min=1, max=8, help="How many times smaller.")] = 4,
     seed: Annotated[int, typer.Option(help="Of the random draws of the steps.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what is there.")] = False,
+    max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     verbose: Verbose = False,
 ) -> None:
     """Make the small version of a video, as a network sees it in training or in a test.
@@ -56,6 +57,7 @@ def degrade(
             scale=scale,
             seed=seed,
             overwrite=overwrite,
+            trust=trusting(max_pixels, protocols),
             progress=lambda done, total: progress(Progress(done, total, time.monotonic() - began)),
         )
     typer.echo(f"{count} frames in {target}")

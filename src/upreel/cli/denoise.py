@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from upreel.cli.console import Verbose
+from upreel.cli.trusting import AllPixels
 
 
 def denoise(
@@ -55,10 +56,7 @@ def denoise(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace OUT if it is there.")
     ] = False,
-    max_pixels: Annotated[
-        int,
-        typer.Option(min=1, help="Refuse a file that claims more, in all of its frames together."),
-    ] = 2**28,
+    max_pixels: AllPixels = 2**28,
     verbose: Verbose = False,
 ) -> None:
     """Take the noise off scans: float32 heights, with their scale and metadata as they were.

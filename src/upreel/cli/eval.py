@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from upreel.cli.console import Verbose
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 
 
 def evaluate(
@@ -54,6 +55,8 @@ def evaluate(
             "--cache/--no-cache", help="Take scores from earlier runs where nothing has changed."
         ),
     ] = True,
+    max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     verbose: Verbose = False,
 ) -> None:
     """Score models on clips, beside bicubic, the best linear filter, and what papers state.
@@ -82,18 +85,18 @@ def evaluate(
         raise UsageError("expected one of --json and --csv, found both; keep one")
     if html is not None:
         check_target(html)
-    found = find_protocol(protocol, scale)
+    found, trust = find_protocol(protocol, scale), trusting(max_pixels, protocols)
     if metrics is not None:
         found = found.measuring(name.strip() for name in metrics.split(","))
     upscalers = {
         label: load_relay(name, found.scale)
         for label, name in zip(to_labels(models), models, strict=True)
     }
-    report = score(upscalers, found, data, results=Results() if cached else None)
+    report = score(upscalers, found, data, results=Results() if cached else None, trust=trust)
     if html is not None:
         from upreel.evaluation.html.exhibits import write_report
 
-        write_report(report, upscalers, found, data, html)
+        write_report(report, upscalers, found, data, html, trust)
     if as_json:
         typer.echo(report.to_json())
     elif as_csv:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from upreel.cli.console import Verbose
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 
 
 def train(
@@ -45,6 +46,8 @@ def train(
         int | None,
         typer.Option(min=1, help="Of torch. With 1, the same recipe gives the same bits."),
     ] = None,
+    max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     verbose: Verbose = False,
 ) -> None:
     """Train a network and write its weights, with their scores and the recipe in them.
@@ -77,6 +80,7 @@ def train(
         out=out,
         cache=cache,
         resume=resume,
+        trust=trusting(max_pixels, protocols),
         progress=lambda line: typer.echo(line, err=True),
     )
     if is_first():

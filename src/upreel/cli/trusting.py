@@ -17,12 +17,20 @@ MaxPixels = Annotated[
         show_default="67108864",
     ),
 ]
+AllPixels = Annotated[
+    int,
+    typer.Option(
+        "--max-pixels",
+        min=1,
+        help="Refuse a scan that claims more, in all of its frames together.",
+    ),
+]
 Protocols = Annotated[
     str | None,
     typer.Option(
         metavar="NAME,...",
-        help="FFmpeg's protocols by which IN may be reached, such as https,tls,tcp; with 'file', "
-        "a playlist (.m3u8, ffconcat) may name files in its own folder.",
+        help="FFmpeg's protocols by which a video may be reached, such as https,tls,tcp; with "
+        "'file', a playlist (.m3u8, ffconcat) may name files in its own folder.",
         show_default="none",
     ),
 ]

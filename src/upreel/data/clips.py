@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,6 +23,7 @@ from upreel.ops.resize import imresize
 from upreel.video.encoding import CONTAINERS
 from upreel.video.frame import Frame
 from upreel.video.reader import Reader
+from upreel.video.trust import TRUST, Trust
 
 INDEX = "index.tsv"
 PATHS = 2
@@ -48,6 +49,7 @@ class Clip:
         still: whether it is a photograph, over which a camera is to move.
         procedural: its number among the clips that need no file, see `data.procedural`.
         group: what it is scored with apart from others, such as `fast`; empty for none.
+        trust: what its files may cost, and where they may lead.
     """
 
     name: str
@@ -57,9 +59,12 @@ class Clip:
     still: bool = False
     procedural: int | None = None
     group: str = ""
+    trust: Trust = TRUST
 
 
-def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> list[Clip]:
+def find_clips(
+    data: Path, split: Split = "val", *, stills: bool = False, trust: Trust = TRUST
+) -> list[Clip]:
     """List the clips of a folder.
 
     Args:
@@ -69,6 +74,7 @@ def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> lis
             `procedural`, where nothing has this name: clips that are drawn.
         split: which of them, where there are splits.
         stills: whether photographs (`kind` is `stills`) become clips too.
+        trust: what their files may cost, and where they may lead.
 
     Raises:
         MediaError: there are none.
@@ -100,7 +106,7 @@ def find_clips(data: Path, split: Split = "val", *, stills: bool = False) -> lis
             f"expected a folder with videos, folders of images, or an {INDEX} with {split} clips, "
             f"found none in {data}; a public data set needs: upreel data prepare"
         )
-    return clips
+    return [replace(clip, trust=trust) for clip in clips]
 
 
 def has_splits(data: Path) -> bool:
@@ -172,7 +178,7 @@ def draw_procedural(number: int) -> Iterator[Codes]:
 
 
 def _decode_luma(clip: Clip) -> Iterator[Luma]:
-    with Reader(clip.path) as reader:
+    with Reader(clip.path, trust=clip.trust) as reader:
         full = reader.video.colors.range == "pc"
         for frame in reader:
             luma = luma_of(frame, full=full)

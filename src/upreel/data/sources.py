@@ -82,7 +82,7 @@ class FileSource:
 
     def _look(self) -> _Looks:
         if self._looks is None:
-            with Reader(self.clip.path) as reader:
+            with Reader(self.clip.path, trust=self.clip.trust) as reader:
                 count = FRAMES if self.clip.still else reader.video.frames or 0
                 video, halve = reader.video, self.clip.halve
                 height, width = (-(-side // halve) for side in (video.height, video.width))
@@ -98,7 +98,7 @@ class FileSource:
     def _read(self, wanted: Sequence[Fraction], *, start: Fraction | None) -> list[Codes]:
         """Those of the frames that are met from an instant on."""
         found = []
-        with Reader(self.clip.path, start=start) as reader:
+        with Reader(self.clip.path, start=start, trust=self.clip.trust) as reader:
             for frame in reader:
                 instant = _instant(frame, reader)
                 if instant in wanted:

@@ -21,6 +21,7 @@ from rich.table import Table
 
 from upreel.errors import UpreelError
 from upreel.evaluation.media import make_clip
+from upreel.video.trust import TRUST, Trust
 
 STAGES = ("decode", "to tensor", "inputs", "network", "to frame", "encode")
 PEER = "compact"
@@ -86,6 +87,7 @@ def bench(
     source: Path,
     *,
     repetitions: int = 3,
+    trust: Trust = TRUST,
     run: Runner | None = None,
     progress: Callable[[str], None] = lambda line: None,
 ) -> list[tuple[Case, Timing]]:
@@ -95,10 +97,12 @@ def bench(
         cases: the rows.
         source: any video; it is scaled to the size of each case, and repeated where it is short.
         repetitions: of each case.
+        trust: what the video may cost, and where it may lead.
         run: what runs a case; a process of its own without it.
         progress: is told what comes next.
 
     Raises:
+        MediaError: the video cannot be read.
         UpreelError: a process failed; the message is its last line.
     """
     run = run or run_apart
@@ -107,7 +111,7 @@ def bench(
         clips: dict[Case, Path] = {}
         for index, case in enumerate(cases):
             clips[case] = Path(folder) / f"{index}.mp4"
-            make_clip(source, clips[case], case.size, frames=case.frames)
+            make_clip(source, clips[case], case.size, frames=case.frames, trust=trust)
         for repetition in range(repetitions):
             for case in cases:
                 width, height = case.size

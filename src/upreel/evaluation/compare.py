@@ -27,6 +27,7 @@ from upreel.video.coding import Coding
 from upreel.video.frame import Frame
 from upreel.video.output_colors import output_colors
 from upreel.video.reader import DEFAULT_RATE, Reader
+from upreel.video.trust import TRUST, Trust
 
 
 class Track:
@@ -38,14 +39,16 @@ class Track:
         period: seconds between frames, on average.
     """
 
-    def __init__(self, label: str, path: Path, *, offset: Fraction = Fraction(0)) -> None:
+    def __init__(
+        self, label: str, path: Path, *, offset: Fraction = Fraction(0), trust: Trust = TRUST
+    ) -> None:
         """Open a video; its own zero is the instant `offset`, in seconds.
 
         Raises:
             MediaError: it cannot be read.
         """
         self.label = label
-        self._reader = Reader(path).__enter__()
+        self._reader = Reader(path, trust=trust).__enter__()
         video = self._reader.video
         self.size = (video.width, video.height)
         self.period = 1 / (video.frame_rate or DEFAULT_RATE)
@@ -117,6 +120,7 @@ def compare(
     *,
     reference: Path | None = None,
     offset: float = 0.0,
+    trust: Trust = TRUST,
 ) -> Report:
     """Compare two videos and write the report; memory does not grow with their pictures.
 
@@ -131,6 +135,7 @@ def compare(
         reference: what both should look like. Without it, the second is scored against the first.
         offset: seconds of the others that have gone by when the second begins; below zero if it
             began before them.
+        trust: what the videos may cost, and where they may lead.
 
     Raises:
         UsageError: the offset is not a finite number, or the target is no name of a page.
@@ -141,7 +146,7 @@ def compare(
         raise UsageError(f"expected a number of seconds as the offset, found {offset}")
     check_target(target)
     began = time.perf_counter()
-    tracks = _open(first, second, reference, Fraction(offset))
+    tracks = _open(first, second, reference, Fraction(offset), trust)
     leader = tracks[-1] if reference else tracks[0]
     others = [track for track in tracks if track is not leader]
     size = leader.size if reference else max(track.size for track in tracks)
@@ -206,14 +211,16 @@ def _notes(
     return notes
 
 
-def _open(first: Path, second: Path, reference: Path | None, offset: Fraction) -> list[Track]:
+def _open(
+    first: Path, second: Path, reference: Path | None, offset: Fraction, trust: Trust
+) -> list[Track]:
     """Open the videos, each with a label by which it can be told apart."""
     paths = [path for path in (first, second, reference) if path is not None]
     names = [path.name for path in paths]
     if len(set(names)) < len(names):
         names = [f"{letter}: {name}" for letter, name in zip("ABC", names, strict=False)]
     return [
-        Track(name, path, offset=offset if index == 1 else Fraction(0))
+        Track(name, path, offset=offset if index == 1 else Fraction(0), trust=trust)
         for index, (name, path) in enumerate(zip(names, paths, strict=True))
     ]
 

@@ -22,6 +22,7 @@ from upreel.video.images import find_images, is_image_source
 from upreel.video.probe import VideoInfo
 from upreel.video.reader import Reader
 from upreel.video.target import check_place, image_names, image_target, names_like
+from upreel.video.trust import TRUST, Trust
 
 
 def degrade_file(
@@ -32,6 +33,7 @@ def degrade_file(
     scale: int,
     seed: int = 0,
     overwrite: bool = False,
+    trust: Trust = TRUST,
     progress: Callable[[int, int | None], None] = lambda done, total: None,
 ) -> int:
     """Degrade the frames of a video or folder as RGB; sound is left out.
@@ -47,6 +49,7 @@ def degrade_file(
         scale: how many times smaller they get.
         seed: what the draws depend on.
         overwrite: whether what is there may be replaced.
+        trust: what the source may cost, and where it may lead.
         progress: is told how many frames are done, and of how many, if the source says that.
 
     Returns:
@@ -62,7 +65,7 @@ def degrade_file(
     if kind != "folder" and target.suffix.lower() != ".mkv":
         raise UsageError(f"expected a folder or a .mkv file for the result, found {target}")
     check_place(target, kind, source, overwrite=overwrite or kind == "folder")
-    with Reader(source) as reader:
+    with Reader(source, trust=trust) as reader:
         instants: deque[Fraction] = deque()
         high = _read(reader, scale, instants)
         low = degrade_frames(high, chain, scale=scale, key=str(seed))

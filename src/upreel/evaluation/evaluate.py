@@ -11,7 +11,7 @@ from typing import cast
 
 from torch import Tensor, nn
 
-from upreel.data.clips import Clip, find_clips, is_indexed
+from upreel.data.clips import Clip, Split, find_clips, is_indexed
 from upreel.errors import UsageError
 from upreel.evaluation.baselines import find_baselines
 from upreel.evaluation.colors import Colored, from_seen, to_scored, to_seen
@@ -28,6 +28,7 @@ from upreel.inference.stages import Stages
 from upreel.metrics import Mean, Metric, Motion, Seen, make_metrics
 from upreel.models.interpolator import Interpolator
 from upreel.models.upscaler import Upscaler
+from upreel.video.trust import TRUST, Trust
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def evaluate(
     *,
     clips: Sequence[Clip] | None = None,
     results: Results | None = None,
+    trust: Trust = TRUST,
 ) -> Report:
     """Score upscalers, below the baselines, on the validation clips of a folder.
 
@@ -48,13 +50,14 @@ def evaluate(
         data: see `find_clips`.
         clips: which of them; all if not given.
         results: where scores are kept, clip by clip, so that a run that broke off goes on.
+        trust: what the clips of `data` may cost, and where they may lead.
 
     Raises:
         UsageError: an upscaler does not fit the protocol.
         MediaError: there are no clips, or one cannot be read.
     """
     upscalers = {**find_baselines(protocol), **upscalers}
-    return score(upscalers, protocol, data, clips=clips, results=results)
+    return score(upscalers, protocol, data, clips=clips, results=results, trust=trust)
 
 
 def score(
@@ -64,6 +67,7 @@ def score(
     *,
     clips: Sequence[Clip] | None = None,
     results: Results | None = None,
+    trust: Trust = TRUST,
 ) -> Report:
     """The same without baselines.
 
@@ -76,7 +80,7 @@ def score(
         check_fit(name, upscaler, protocol)
     marks = {name: fingerprint(upscaler) for name, upscaler in upscalers.items()}
     rows: dict[str, list[ClipScore]] = {name: [] for name in upscalers}
-    for clip in find_scored(data, protocol) if clips is None else clips:
+    for clip in find_scored(data, protocol, trust) if clips is None else clips:
         found = _score_or_find(upscalers, marks, clip, protocol, metrics, results)
         for name, score_of_clip in found.items():
             rows[name].append(replace(score_of_clip, group=clip.group))
@@ -96,7 +100,7 @@ def score(
     )
 
 
-def find_scored(data: Path, protocol: Protocol) -> list[Clip]:
+def find_scored(data: Path, protocol: Protocol, trust: Trust = TRUST) -> list[Clip]:
     """The clips that a protocol scores of a folder.
 
     Those that are held out; of a benchmark that `upreel data prepare` has indexed, those that
@@ -106,7 +110,8 @@ def find_scored(data: Path, protocol: Protocol) -> list[Clip]:
         MediaError: there are none.
         UsageError: the folder has none of the clips that the protocol is named after.
     """
-    clips = find_clips(data, "test" if protocol.data != ANY and is_indexed(data) else "val")
+    split: Split = "test" if protocol.data != ANY and is_indexed(data) else "val"
+    clips = find_clips(data, split, trust=trust)
     if protocol.names and {clip.name.split("-")[-1] for clip in clips} != set(protocol.names):
         raise UsageError(
             f"expected the clips {', '.join(protocol.names)} for {protocol.name}, found "

@@ -11,10 +11,14 @@ import av
 from av.video.reformatter import VideoReformatter
 
 from upreel.errors import MediaError
-from upreel.video.probe import open_media
+from upreel.video.decoder import Decoder
+from upreel.video.probe import probe
+from upreel.video.trust import TRUST, Trust
 
 
-def make_clip(source: Path, target: Path, size: tuple[int, int], *, frames: int) -> None:
+def make_clip(
+    source: Path, target: Path, size: tuple[int, int], *, frames: int, trust: Trust = TRUST
+) -> None:
     """Scale the picture of a video and encode it as a good low-resolution file.
 
     Args:
@@ -22,16 +26,17 @@ def make_clip(source: Path, target: Path, size: tuple[int, int], *, frames: int)
         target: an H.264 file, 24 frames per second, without sound.
         size: (width, height).
         frames: how many.
+        trust: what the source may cost, and where it may lead.
 
     Raises:
-        MediaError: the source has no frames.
+        MediaError: the source cannot be read, or has no frames.
     """
     scaler = VideoReformatter()
     with av.open(target, "w") as output:
         stream = output.add_stream("libx264", rate=24, options={"crf": "20", "preset": "medium"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
-        for index, frame in enumerate(islice(_repeated(source), frames)):
+        for index, frame in enumerate(islice(_repeated(source, trust), frames)):
             picture = scaler.reformat(
                 frame, width=size[0], height=size[1], format="yuv420p", interpolation="BICUBIC"
             )
@@ -40,16 +45,12 @@ def make_clip(source: Path, target: Path, size: tuple[int, int], *, frames: int)
         output.mux(stream.encode(None))
 
 
-def _repeated(source: Path) -> Iterator[av.VideoFrame]:
-    while True:
+def _repeated(source: Path, trust: Trust) -> Iterator[av.VideoFrame]:
+    video = probe(source, trust).video
+    found = True
+    while video is not None and found:
         found = False
-        try:
-            with open_media(source) as container:
-                video = container.streams.video
-                for frame in container.decode(video[0]) if video else ():
-                    found = True
-                    yield frame
-        except av.FFmpegError as error:
-            raise MediaError(f"expected a video in {source}, but it is damaged: {error}") from error
-        if not found:
-            raise MediaError(f"expected a video in {source}, found no frame in it")
+        for frame in Decoder(source, video.index, trust=trust):
+            found = True
+            yield frame
+    raise MediaError(f"expected a video in {source}, found no frame in it")

@@ -20,6 +20,9 @@ from upreel.ops.resize import imresize
 from upreel.video.coding import rgb_by_tags
 from upreel.video.reader import Reader
 
+_KEPT = 64
+"""How many frames of the largest size may be kept of a clip; of 1920x1080, that is 2071."""
+
 
 class Frames(Sequence[Tensor]):
     """Frames `(C, H, W)` in 0..1 that are kept as 8 bits until they are asked for."""
@@ -63,10 +66,11 @@ def read_pair(clip: Clip, protocol: Protocol) -> Pair:
     """Read the frames of a clip that count, and make the low ones of them.
 
     Raises:
-        MediaError: the clip cannot be read, or has too few frames.
+        MediaError: the clip cannot be read, or has too few frames, or too many to be kept.
     """
     source = read_rgb(clip) if protocol.colors != "luma" else (y[None] for y in read_luma(clip))
-    frames = [_crop(frame, protocol) for frame in islice(source, protocol.frames)]
+    kept = _keep(islice(source, protocol.frames), clip)
+    frames = [_crop(frame, protocol) for frame in kept]
     frames = frames[protocol.trim : len(frames) - protocol.trim]
     scored = select(len(frames), protocol)
     if not scored:
@@ -76,6 +80,21 @@ def read_pair(clip: Clip, protocol: Protocol) -> Pair:
     if protocol.mirror:
         low = np.concatenate((low, low[::-1]))
     return Pair(clip.name, Frames(low), Frames(high), scored)
+
+
+def _keep(frames: Iterator[Codes], clip: Clip) -> Iterator[Codes]:
+    """Refuse a clip of which too much would be held at once: a small file can have any length."""
+    found, most = 0, _KEPT * clip.trust.max_pixels
+    for frame in frames:
+        height, width = frame.shape[-2:]
+        found += height * width
+        if found > most:
+            raise MediaError(
+                f"{clip.name} has more than {most} pixels in its frames, which are all kept in "
+                "memory; cut it into shorter clips, or pass --max-pixels "
+                f"{2 * clip.trust.max_pixels}"
+            )
+        yield frame
 
 
 def select(length: int, protocol: Protocol) -> tuple[int, ...]:
@@ -100,7 +119,7 @@ def read_rgb(clip: Clip) -> Iterator[Codes]:
     if clip.procedural is not None:
         yield from draw_procedural(clip.procedural)
         return
-    with Reader(clip.path) as reader:
+    with Reader(clip.path, trust=clip.trust) as reader:
         for frame in reader:
             rgb = rgb_by_tags(frame, reader.video)
             reduced = imresize(rgb, 1 / clip.halve) if clip.halve > 1 else rgb

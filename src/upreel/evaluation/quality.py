@@ -13,6 +13,7 @@ from upreel.evaluation.protocols import find_protocol
 from upreel.evaluation.results import Results
 from upreel.models.weights import load
 from upreel.models.weights import names as known
+from upreel.video.trust import TRUST, Trust
 
 FRAMES = 48
 """How many frames speed is measured with."""
@@ -25,6 +26,7 @@ def place(
     protocol: str,
     *,
     repetitions: int = 3,
+    trust: Trust = TRUST,
     progress: Callable[[str], None] = lambda line: None,
 ) -> tuple[list[Point], str]:
     """Measure models, and say in one line what the figures mean.
@@ -35,6 +37,7 @@ def place(
         data: clips that quality is measured on.
         protocol: how.
         repetitions: of the measurement of speed.
+        trust: what the video and the clips may cost, and where they may lead.
         progress: is told what comes next.
 
     Raises:
@@ -47,9 +50,9 @@ def place(
     found = find_protocol(protocol, SCALE)
     progress(f"quality of {', '.join(names)}")
     upscalers = {name: load(name, SCALE) for name in names}
-    report = score(upscalers, found, data, results=Results())
+    report = score(upscalers, found, data, results=Results(), trust=trust)
     cases = [Case(name, frames=FRAMES) for name in names]
-    timings = bench(cases, source, repetitions=repetitions, progress=progress)
+    timings = bench(cases, source, repetitions=repetitions, trust=trust, progress=progress)
     points = [
         Point(case.model, 1000 / timing.fps, timing.memory, report[case.model].psnr)
         for case, timing in timings

@@ -19,7 +19,11 @@ SMALLEST_TILE = 64
 
 
 class Guarded:
-    """An upscaler that tries again where the one inside fails, so that no frame is dropped."""
+    """An upscaler that tries again where the one inside fails, so that no frame is dropped.
+
+    Attributes:
+        tile: side of the tiles that it takes now, in input pixels; `None`: whole frames.
+    """
 
     def __init__(
         self,
@@ -39,7 +43,7 @@ class Guarded:
         self._inner = inner
         self._in_fp32 = None if in_fp32 is None else cache(in_fp32)
         self._broken = False
-        self._tile = tile
+        self.tile = tile
 
     @property
     def spec(self) -> Spec:
@@ -80,20 +84,20 @@ class Guarded:
         self, inner: Upscaler, window: Window, state: State
     ) -> tuple[Tensor, State]:
         while True:
-            upscaler = Tiled(inner, self._tile) if self._tile else inner
+            upscaler = Tiled(inner, self.tile) if self.tile else inner
             try:
                 return upscaler.step(window, state)
             except (MemoryError, RuntimeError) as error:
                 if not is_out_of_memory(error):
                     raise
-                smaller = (self._tile or max(window.clip.shape[-2:])) // 2
+                smaller = (self.tile or max(window.clip.shape[-2:])) // 2
                 if smaller < SMALLEST_TILE:
                     raise MemoryError(
                         f"memory does not suffice for tiles of {2 * smaller} pixels; "
                         "close other programs or use a smaller scale"
                     ) from error
             log.warning("out of memory: trying again with tiles of %d pixels", smaller)
-            self._tile = smaller
+            self.tile = smaller
             if window.clip.is_cuda:
                 torch.cuda.empty_cache()
 

@@ -35,10 +35,19 @@ from upreel.video.reader import Reader
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is to be done with a source."""
+    """What is to be done with a source.
+
+    Attributes:
+        geometry: how large the result gets.
+        upscaler: what enlarges.
+        guard: the part of it that takes smaller tiles when memory runs out.
+        device: where it computes.
+        retiming: what changes in time.
+    """
 
     geometry: Geometry
     upscaler: Upscaler
+    guard: Guarded
     device: torch.device
     retiming: Retiming | None
 
@@ -122,8 +131,9 @@ def plan_job(
         upscaler = make(dtype)
         if dtype != torch.float32:
             in_fp32 = lambda: make(torch.float32)  # noqa: E731
-    upscaler = Guarded(upscaler, tile=options.tile or upscaler.spec.tile, in_fp32=in_fp32)
-    upscaler = _with_flow(upscaler, options, device)
+    tile = pins.tile or options.tile or upscaler.spec.tile
+    guard = Guarded(upscaler, tile=tile, in_fp32=in_fp32)
+    upscaler = _with_flow(guard, options, device)
     retiming = plan_retiming(
         reader,
         upscaler.spec,
@@ -133,7 +143,7 @@ def plan_job(
         device=device,
         dtype=dtype,
     )
-    return Job(geometry, upscaler, device, retiming)
+    return Job(geometry, upscaler, guard, device, retiming)
 
 
 def _with_flow(upscaler: Upscaler, options: Options, device: torch.device) -> Upscaler:

@@ -250,6 +250,7 @@ class _Segment:
             end=Fraction(self._assembly.end),
             next_frame=None if following is None else following.frame,
             next_scene=following is None or following.scene,
+            next_place=None if following is None else following.place,
             checksum=checksum,
             damage=damage,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from fractions import Fraction
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import av
 import torch
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, ValidationError
 
 from upreel.core.files import PendingFile, failed
 from upreel.inference.pins import Pins
 from upreel.inference.plan import WARM_UP, Start
+from upreel.video.place import Place
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -25,15 +27,19 @@ if TYPE_CHECKING:
 NAME = "ledger.json"
 
 _MAX_BYTES = 1 << 26
+_FRACTION = re.compile(r"-?[0-9]{1,40}(/[1-9][0-9]{0,39})?")
 
 
 def _fraction(value: object) -> Fraction:
-    if not isinstance(value, str | Fraction):
-        raise ValueError("expected a fraction as text, such as '1/25'")
-    return Fraction(value)
+    # Fraction makes a number of any size out of a text such as '1e999999999'.
+    if isinstance(value, Fraction) or (isinstance(value, str) and _FRACTION.fullmatch(value)):
+        return Fraction(value)
+    raise ValueError("expected a fraction as text, such as '1/25'")
 
 
 Seconds = Annotated[Fraction, PlainValidator(_fraction), PlainSerializer(str, return_type=str)]
+Ticks = Annotated[int, Field(ge=-(2**62), le=2**62)]
+"""What FFmpeg can count, and some more can be added to."""
 
 
 class _Entry(BaseModel):
@@ -53,18 +59,20 @@ class Done(_Entry):
         next_frame: where the next segment begins, counted in frames of the source; `None`: this
             is the last.
         next_scene: whether a scene begins there.
+        next_place: of the first frame that the next segment needs; see `Start.place`.
         checksum: of its file.
         damage: what of the source was found to be damaged until then.
     """
 
     frames: int
-    first: int
+    first: Ticks
     time_base: Seconds
-    duration: int | None
-    last: int
+    duration: Ticks | None
+    last: Ticks
     end: Seconds
     next_frame: int | None
     next_scene: bool
+    next_place: Place | None
     checksum: int
     damage: str | None
 
@@ -81,7 +89,7 @@ class Ledger(_Entry):
             its name.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     job: dict[str, str]
     pins: Pins
     segments: tuple[Done, ...] = ()
@@ -95,7 +103,7 @@ class Ledger(_Entry):
         last = self.segments[-1]
         if last.next_frame is None:
             return None
-        return Start(len(self.segments), last.next_frame, last.next_scene)
+        return Start(len(self.segments), last.next_frame, last.next_scene, last.next_place)
 
     @property
     def frames(self) -> int:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from upreel.inference.cores import all_encoder_threads, encoder_threads
 from upreel.inference.precision import Precision, choose_device, choose_precision, name_of
+
+Threads = Annotated[int, Field(ge=1, le=1 << 16)]
 
 
 class Pins(BaseModel):
@@ -17,14 +21,17 @@ class Pins(BaseModel):
         precision: what the network computes in.
         threads: of torch.
         encoder_threads: of the encoder.
+        tile: side of the tiles that frames are cut into, in input pixels, when the latest segment
+            was finished; it gets smaller when memory runs out. `None`: whole frames.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     device: str
     precision: Precision
-    threads: int
-    encoder_threads: int
+    threads: Threads
+    encoder_threads: Threads
+    tile: Annotated[int, Field(ge=1)] | None = None
 
 
 def choose_pins(device: str, precision: Precision, *, threads: int) -> Pins:

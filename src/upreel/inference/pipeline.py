@@ -94,6 +94,12 @@ def upscale(
             stack.enter_context(network_threads(work.ledger.pins.threads))
         pins = work.ledger.pins if work else _choose_pins(options)
         job = plan_job(reader, geometry, options, upscaler, pins)
+
+        def check() -> None:
+            sources.check()
+            if work is not None:
+                work.pin_tile(job.guard.tile)
+
         writer = open_target(
             target,
             source=reader,
@@ -103,7 +109,7 @@ def upscale(
             overwrite=options.overwrite or finished,
             pace=job.retiming.pace(reader) if job.retiming else None,
             work=work,
-            check=sources.check,
+            check=check,
         )
         stack.enter_context(writer)
         frames: Iterable[Frame] = mark_cuts(reader)

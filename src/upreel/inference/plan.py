@@ -4,17 +4,18 @@ A segment depends on the source alone: scene cuts are looked for anew in each, t
 from an empty state, and where a segment does not begin with a scene, some frames before it are
 stepped first and their results left out. So it makes no difference whether one run enlarges all
 segments, several runs do, or several machines. What the empty state costs is measured by
-`scripts/reset_price.py`; `docs/reliability.md` has the curve.
+`evaluation/resets.py`; `docs/reliability.md` has the curve, `upreel bench` prints it in a line.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
 from upreel.models.upscaler import Spec
 from upreel.video.frame import Frame
+from upreel.video.place import Place, Source
 from upreel.video.scenes import mark_cuts
 
 MOST_FRAMES = 400
@@ -56,15 +57,18 @@ class Start:
         number: of the segment, from 0.
         frame: its first frame, counted in the source.
         scene: whether a scene begins there, so that nothing before it matters.
+        place: of the first frame that it may need, as its run-in; without it, the source has to be
+            read from its first frame.
     """
 
     number: int = 0
     frame: int = 0
     scene: bool = True
+    place: Place | None = None
 
 
 def cut_into_segments(
-    frames: Iterable[Frame],
+    source: Source,
     plan: Plan,
     start: Start | None = Start(),
     found: Callable[[Start], None] = lambda start: None,
@@ -72,32 +76,41 @@ def cut_into_segments(
     """Lay a source out as segments, one after the other.
 
     Args:
-        frames: of the source, from its first one.
+        source: a `Reader`.
         plan: the rule.
-        start: the first segment wanted; frames that it does not need are read and left out.
-            `None`: no segment is wanted.
-        found: called with where each further segment begins, before its first frame comes.
+        start: the first segment wanted. Where it has a place, reading begins there; else frames
+            that it does not need are read and left out. `None`: no segment is wanted.
+        found: called with where each further segment begins, before its first frame comes. A
+            worker that is given this start can begin with that segment.
 
     Yields:
         Frames with `segment` and `cut` set. Those around a segment, which are only there for its
         own, have no `segment`; they come again as frames of another, so instants go back there.
         The first frame of each run-in has `cut` set: a state begins anew. At most
-        `plan.warm_up + plan.ahead` frames are held, and two.
+        `plan.warm_up + plan.ahead` frames are held, and three.
     """
-    source = _Rewindable(frames, keep=plan.warm_up + plan.ahead + 2)
+    place = start.place if start else None
+    frames = _Rewindable(
+        source.since(place) if place else iter(source),
+        first=place.frame if place else 0,
+        keep=plan.warm_up + plan.ahead + 3,
+    )
     while start is not None:
-        run_in = 0 if start.scene else min(plan.warm_up, start.frame)
-        following = yield from _segment(source, plan, start, start.frame - run_in)
+        following = yield from _segment(frames, plan, start)
         if following is not None:
+            # Also the segment behind it, if it is short, needs no frame before this one.
+            first = following.frame - plan.warm_up
+            if first > 0:
+                place = source.place_of(first, frames.held(first - 1), frames.held(first))
+                following = replace(following, place=place)
             found(following)
         start = following
 
 
-def _segment(
-    source: _Rewindable, plan: Plan, start: Start, begin: int
-) -> Generator[Frame, None, Start | None]:
+def _segment(source: _Rewindable, plan: Plan, start: Start) -> Generator[Frame, None, Start | None]:
     """The frames of one segment and those around it; returns where the next one begins."""
     following: Start | None = None
+    begin = start.frame - (0 if start.scene else min(plan.warm_up, start.frame))
     for index, frame in enumerate(mark_cuts(source.since(begin)), begin):
         length = index - start.frame
         if following is None and _ends(frame, length, plan):
@@ -117,16 +130,17 @@ def _ends(frame: Frame, length: int, plan: Plan) -> bool:
 class _Rewindable:
     """Frames of a stream by their number; the latest can be had again."""
 
-    def __init__(self, frames: Iterable[Frame], *, keep: int) -> None:
+    def __init__(self, frames: Iterator[Frame], *, first: int, keep: int) -> None:
         """Wrap a stream.
 
         Args:
             frames: the stream.
+            first: number of its first frame.
             keep: how many of the latest frames are held.
         """
-        self._frames = iter(frames)
+        self._frames = frames
         self._held: deque[Frame] = deque(maxlen=keep)
-        self._read = 0
+        self._read = first
 
     def since(self, index: int) -> Iterator[Frame]:
         """Frames from a number on, which may be held, or is still to come."""
@@ -137,5 +151,9 @@ class _Rewindable:
                     return
                 self._held.append(frame)
                 self._read += 1
-            yield self._held[index - self._read]
+            yield self.held(index)
             index += 1
+
+    def held(self, index: int) -> Frame:
+        """One of the latest frames."""
+        return self._held[index - self._read]

@@ -171,6 +171,11 @@ class Work(Pending):
         """
         self._write(self.ledger.model_copy(update={"segments": (*self.ledger.segments, done)}))
 
+    def pin_tile(self, tile: int | None) -> None:
+        """Remember the tiles that frames are cut into, with the next segment that is finished."""
+        pins = self.ledger.pins.model_copy(update={"tile": tile})
+        self.ledger = self.ledger.model_copy(update={"pins": pins})
+
     def announce(self, result: Path | None) -> None:
         """Say which file is about to become the result; `None`: images.
 

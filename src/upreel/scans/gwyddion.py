@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from io import BytesIO
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from upreel.errors import MediaError
+from upreel.scans.components import Components, read_components
 from upreel.scans.facts import from_text, require, to_text
 from upreel.scans.scan import Fact, Scan, as_heights
 
@@ -18,42 +18,36 @@ _OURS = "upreel: "
 """Before the names of what Gwyddion has no place for."""
 
 
-class _Unit(Protocol):
-    unitstr: str
-
-
 def read_gwy(path: Path, channel: str | None) -> Scan:
     """Read the images of one title: of the one asked for, else that of the first image.
 
     Raises:
         MediaError: there is no image, none of this title, or they differ in size.
+        ValueError: the file is damaged, or something else.
     """
-    reader, data = require("gwyfile", ".gwy"), path.read_bytes()
-    _, _, rest = data.partition(b"\0")
-    if not data.startswith(b"GWYP") or len(rest) < 4 + int.from_bytes(rest[:4], "little"):
-        # Of part of a text gwyfile looks for the end for ever.
-        raise MediaError(f"{path} cannot be read as .gwy: it is cut off, or something else")
-    box = reader.load(BytesIO(data))
-    numbers = sorted(int(match[1]) for match in map(_DATA.fullmatch, box) if match)
-    titles = {number: str(box.get(f"/{number}/data/title", "")) for number in numbers}
+    box = read_components(path.read_bytes())
+    numbers = sorted((match[1] for match in map(_DATA.fullmatch, box.values) if match), key=int)
+    titles = {number: box.text(f"/{number}/data/title") for number in numbers}
     if not numbers or (channel is not None and channel not in titles.values()):
         found = ", ".join(dict.fromkeys(titles.values())) or "no image"
         raise MediaError(f"{path}: expected images named {channel or 'in any way'}, found {found}")
     title = titles[numbers[0]] if channel is None else channel
     chosen = [number for number in numbers if titles[number] == title]
-    fields = [box[f"/{number}/data"] for number in chosen]
+    fields = [box.part(f"/{number}/data") for number in chosen]
     first = fields[0]
-    if len({(field["xres"], field["yres"]) for field in fields}) > 1:
+    images = [_image(field) for field in fields]
+    if len({image.shape for image in images}) > 1:
         raise MediaError(f"{path}: expected images named {title!r} of one size, found several")
-    factor, unit = _scale(first.si_unit_z)
-    across, lateral = _scale(first.si_unit_xy)
-    meta = {k: from_text(str(v)) for k, v in box.get(f"/{chosen[0]}/meta", {}).items()}
+    factor, unit = _scale(first.part("si_unit_z").text("unitstr"))
+    across, lateral = _scale(first.part("si_unit_xy").text("unitstr"))
+    rows, columns = images[0].shape
+    meta = {k: from_text(str(v)) for k, v in box.part(f"/{chosen[0]}/meta").values.items()}
     ours = {k.removeprefix(_OURS): meta.pop(k) for k in list(meta) if k.startswith(_OURS)}
     time = ours.get("frame_time")
     return Scan(
-        as_heights(np.stack([field.data for field in fields]) * factor, path.name),
+        as_heights(np.stack(images) * factor, path.name),
         pixel_size=(
-            (first.xreal / first["xres"] * across, first.yreal / first["yres"] * across)
+            (first.number("xreal") / columns * across, first.number("yreal") / rows * across)
             if lateral == "nm"
             else None
         ),
@@ -64,6 +58,15 @@ def read_gwy(path: Path, channel: str | None) -> Scan:
         metadata=meta,
         source=str(ours.get("source", path.name)),
     )
+
+
+def _image(field: Components) -> NDArray[np.float64]:
+    """The heights of an image: `(rows, columns)`."""
+    columns, rows = int(field.number("xres")), int(field.number("yres"))
+    heights = field.numbers("data")
+    if min(columns, rows) < 1 or columns * rows != heights.size:
+        raise ValueError(f"expected {columns}x{rows} heights in an image, found {heights.size}")
+    return heights.reshape(rows, columns)
 
 
 def write_gwy(scan: Scan, path: Path) -> None:
@@ -104,7 +107,6 @@ def _ours(scan: Scan) -> dict[str, Fact]:
     }
 
 
-def _scale(unit: _Unit | None) -> tuple[float, str]:
+def _scale(unit: str) -> tuple[float, str]:
     """By what to multiply values of a unit, and the unit that they then have: lengths are in nm."""
-    text = unit.unitstr if unit is not None else ""
-    return (1e9, "nm") if text == "m" else (1.0, text)
+    return (1e9, "nm") if unit == "m" else (1.0, unit)

@@ -30,6 +30,7 @@ from upreel.training.ranks import Ranks
 from upreel.training.recipe import Recipe
 from upreel.training.schedule import stage_at
 from upreel.training.tables import ClipSet
+from upreel.video.trust import TRUST, Trust
 
 Batches = Callable[[range], Iterator[Batch]]
 """This process's part of the batch of each step."""
@@ -75,32 +76,33 @@ class HeldOut:
         return cls(Path(folders), tuple(clip for part in parts for clip in part.val))
 
 
-def find_parts(recipe: Recipe, data: Path | None) -> list[Part]:
+def find_parts(recipe: Recipe, data: Path | None, trust: Trust = TRUST) -> list[Part]:
     """Find the clips of a recipe.
 
     Args:
         recipe: with sets, unless `data` is given.
         data: a folder that takes the place of all of them.
+        trust: what the clips may cost, and where they may lead.
 
     Raises:
         UsageError: nothing says where clips are.
         MediaError: there are none.
     """
     if data is not None:
-        return [_find_part(ClipSet.model_construct(name="", path=str(data)))]
+        return [_find_part(ClipSet.model_construct(name="", path=str(data)), trust)]
     if not recipe.data.sets:
         raise UsageError(
             f"expected clips for {recipe.name}, whose recipe names no sets, found none; "
             "pass --data FOLDER, or --data procedural for clips that need no file"
         )
-    return [_find_part(each) for each in recipe.data.sets]
+    return [_find_part(each, trust) for each in recipe.data.sets]
 
 
-def _find_part(each: ClipSet) -> Part:
+def _find_part(each: ClipSet, trust: Trust) -> Part:
     folder, name, weight = Path(each.path), each.name, each.weight
     if not each.split:
-        train = find_clips(folder, "train", stills=True)
-        val = find_clips(folder) if has_splits(folder) else []
+        train = find_clips(folder, "train", stills=True, trust=trust)
+        val = find_clips(folder, trust=trust) if has_splits(folder) else []
         return Part(name, folder, weight, tuple(train), tuple(val))
     if has_splits(folder):
         raise UsageError(
@@ -108,7 +110,7 @@ def _find_part(each: ClipSet) -> Part:
             f"{list(each.split)}; leave it out"
         )
     shares = dict(zip(("train", "val", "test"), each.split, strict=True))
-    divided = split(find_clips(folder), each.seed, parts=shares)
+    divided = split(find_clips(folder, trust=trust), each.seed, parts=shares)
     return Part(name, folder, weight, tuple(divided["train"]), tuple(divided["val"]))
 
 

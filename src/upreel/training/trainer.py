@@ -34,6 +34,7 @@ from upreel.training.run import Run
 from upreel.training.schedule import decay_at, rate_at
 from upreel.training.tables import Optimizer
 from upreel.training.unrolling import compared, enlarge_clips
+from upreel.video.trust import TRUST, Trust
 
 Progress = Callable[[str], None]
 
@@ -52,6 +53,7 @@ def train(
     out: Path,
     cache: Path | None = None,
     resume: bool = False,
+    trust: Trust = TRUST,
     progress: Progress = lambda line: None,
 ) -> Path:
     """Train a network, score it, and write its weights. Computes on the CPU.
@@ -69,6 +71,7 @@ def train(
         cache: where prepared clips lie; several runs on the same clips may share it. In `out`
             without it.
         resume: go on from the last checkpoint in `out`, if there is one.
+        trust: what the clips may cost, and where they may lead.
         progress: is told lines about what happens.
 
     Returns:
@@ -83,7 +86,7 @@ def train(
     with join() as ranks:
         if ranks.rank:
             progress = _silent
-        return _train(recipe, data, out, cache or out / "cache", resume, ranks, progress)
+        return _train(recipe, data, out, cache or out / "cache", resume, trust, ranks, progress)
 
 
 def _train(
@@ -92,11 +95,12 @@ def _train(
     out: Path,
     cache: Path,
     resume: bool,
+    trust: Trust,
     ranks: Ranks,
     progress: Progress,
 ) -> Path:
     first = ranks.rank == 0
-    parts = find_parts(recipe, data)
+    parts = find_parts(recipe, data, trust)
     if not first:
         ranks.wait()  # the first one prepares the folder and the clips
     run = Run.begin(recipe, out, resume=resume or not first, begins=first)

@@ -18,37 +18,51 @@ SMALLEST = 3
 
 
 def deinterlaced(
-    frames: Iterable[av.VideoFrame], mode: Deinterlace, *, field_order: FieldOrder | None = None
+    frames: Iterable[av.VideoFrame],
+    mode: Deinterlace,
+    *,
+    field_order: FieldOrder | None = None,
+    first: av.VideoFrame | None = None,
 ) -> Iterator[av.VideoFrame]:
     """Rebuild interlaced frames from the field that comes first in them; instants stay.
 
-    Both neighbours of a frame are looked at, so one frame is held back.
+    What becomes of a frame depends on it and both its neighbours, so one frame is held back.
 
     Args:
         frames: of one size and pixel format, with pts and time base.
         mode: `auto` rebuilds the frames that are flagged as interlaced, or all of a stream that
             is flagged while its frames are not; `on` rebuilds all; `off` none.
         field_order: what the header says of the stream; it counts where frames have no flag.
+        first: the first frame of the stream, where it is not the first of `frames`; it tells
+            whether frames of a flagged stream are flagged.
     """
     graph: av.filter.Graph | None = None
+    before: av.VideoFrame | None = None  # the latest frame that was left alone
     time_base = Fraction(1)
-    flagged_stream = field_order in {"top", "bottom"}
+    all_frames = mode == "on" or field_order in {"top", "bottom"}
     for frame in frames:
-        if min(frame.width, frame.height) < SMALLEST:
+        if mode == "off" or min(frame.width, frame.height) < SMALLEST:
             yield frame
             continue
         if graph is None:
-            if mode == "off" or (
-                mode == "auto" and not flagged_stream and not frame.interlaced_frame
-            ):
+            if not all_frames and not frame.interlaced_frame:
                 yield frame
+                before = frame
                 continue
-            bottom = field_order == "bottom" and not frame.interlaced_frame
-            only_flagged = mode == "auto" and frame.interlaced_frame
-            graph = _bwdif(frame, bottom=bottom, only_flagged=only_flagged)
+            flagged = (first if first is not None and all_frames else frame).interlaced_frame
+            graph = _bwdif(
+                frame,
+                bottom=field_order == "bottom" and not flagged,
+                only_flagged=mode == "auto" and flagged,
+            )
             time_base = frame.time_base or time_base
+            if before is not None:
+                graph.vpush(before)
         graph.vpush(frame)
-        yield from _pulled(graph, time_base)
+        for made in _pulled(graph, time_base):
+            if before is None:
+                yield made
+            before = None
     if graph is not None:
         graph.vpush(None)
         yield from _pulled(graph, time_base)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
@@ -21,6 +22,7 @@ from upreel.video.deinterlace import Deinterlace, deinterlaced
 from upreel.video.frame import Frame, Plane
 from upreel.video.images import ImageReader, find_images, is_image_source, missing_numbers
 from upreel.video.pixels import canonical, layout_of, planes_of
+from upreel.video.place import Place
 from upreel.video.probe import MediaInfo, VideoInfo, flags_of, probe
 from upreel.video.transparency import is_transparent
 from upreel.video.trust import TRUST, Trust
@@ -84,6 +86,7 @@ class Reader:
         self._frame_rate = frame_rate
         self._decoder: Decoder | None = None
         self._images: ImageReader | None = None
+        self._clock = _Clock(Fraction(1), 1)
         self.transparent = False
 
     def __enter__(self) -> Reader:
@@ -165,9 +168,59 @@ class Reader:
         """
         return self._image_frames(self._images) if self._images else self._video_frames()
 
-    def _image_frames(self, images: ImageReader) -> Iterator[Frame]:
+    def since(self, place: Place) -> Iterator[Frame]:
+        """Frames from a place on: the same as when all are read, and the same damage.
+
+        The file is sought, and read from its beginning where the place is not found.
+
+        Args:
+            place: of a frame; see `place_of`.
+        """
+        if self._images:
+            yield from self._image_frames(self._images, place.pts[1])
+            return
+        frames = self._sought(place)
+        if frames is None:
+            log.info("%s cannot be sought; it is read from its beginning", self.path)
+            frames = islice(self, place.frame, None)
+        yield from frames
+
+    def _sought(self, place: Place) -> Iterator[Frame] | None:
+        """Frames from a place on; `None` where it is not found without any doubt."""
+        before: Frame | None = None
+        frames = self._video_frames(place)
+        for frame in frames:
+            if before is not None and frame.pts >= place.pts[1]:
+                regular = self._clock.is_regular_since(before.pts)
+                if not regular or not place.is_between(before, frame):
+                    return None
+                self.transparent = self.transparent or place.read.transparent
+                return chain((frame,), frames)
+            before = frame
+        return None
+
+    def place_of(self, number: int, before: Frame, frame: Frame) -> Place | None:
+        """The place of a frame, by which this or another reader of the same input can find it.
+
+        Args:
+            number: of the frame, counted from 0 in the frames that the reader gives.
+            before: the frame that came right before it.
+            frame: the frame.
+
+        Returns:
+            `None` where what came before the frame counts for those behind it: the clock of the
+            file began anew, or it was filled in just here, or a part could not be read.
+        """
+        if self._decoder is None:
+            return Place.of(number, before, frame)
+        read = self._decoder.read_before(frame.pts)
+        if read is None or not self._clock.is_regular_since(before.pts):
+            return None
+        return Place.of(number, before, frame, replace(read, transparent=self.transparent))
+
+    def _image_frames(self, images: ImageReader, first: int = 0) -> Iterator[Frame]:
         video = images.video
-        for index in range(video.frames or 0):
+        for index in range(first, video.frames or 0):
             instant = index * video.time_base
             if self._end is not None and instant >= self._end:
                 return
@@ -179,16 +232,24 @@ class Reader:
     def _look(self, planes: tuple[Plane, ...]) -> None:
         self.transparent = self.transparent or is_transparent(planes, self.video.layout)
 
-    def _video_frames(self) -> Iterator[Frame]:
+    def _video_frames(self, place: Place | None = None) -> Iterator[Frame]:
+        """All frames, or those from some frame before a place on, which may be none."""
         assert self.media is not None and self.media.video is not None
         source, zero = self.media.video, self.media.start
         start = None if self._start is None else zero + self._start
         end = None if self._end is None else zero + self._end
         self._decoder = Decoder(self.path, source.index, start=start, trust=self.trust)
-        tick = _tick(source)
-        frames = _alike(_timed(self._decoder, source.time_base, tick), source)
-        if source.interlaced or self._deinterlace != "off":
-            frames = deinterlaced(frames, self._deinterlace, field_order=source.field_order)
+        self._clock = _Clock(source.time_base, _tick(source))
+        decoded = self._decoder.since(place) if place else self._decoder
+        frames = _alike(self._clock.timed(decoded), source)
+        if self._deinterlace != "off":
+            first = None
+            if place and (source.interlaced or self._deinterlace == "on"):
+                begin = Decoder(self.path, source.index, start=start, trust=self.trust)
+                first = next(iter(begin), None)
+            frames = deinterlaced(
+                frames, self._deinterlace, field_order=source.field_order, first=first
+            )
         held: av.VideoFrame | None = None
         for frame in frames:
             if held is not None:
@@ -231,29 +292,45 @@ def _tick(video: VideoInfo) -> int:
     return max(1, round(1 / (rate * video.time_base)))
 
 
-def _timed(
-    frames: Iterable[av.VideoFrame], time_base: Fraction, tick: int
-) -> Iterator[av.VideoFrame]:
-    """Give every frame a pts, larger than the one before."""
-    last: int | None = None
-    lasted = tick
-    shift = 0
-    for frame in frames:
-        pts = frame.pts
-        if pts is None:
-            pts = 0 if last is None else last + lasted
-        else:
-            pts += shift
-        if last is not None and pts <= last:
-            if last - pts > tick:  # the clock of the file began anew
-                shift += last + lasted - pts
-                pts = last + lasted
+class _Clock:
+    """Gives every frame a pts, larger than the one before."""
+
+    def __init__(self, time_base: Fraction, tick: int) -> None:
+        """Begin; `tick` is how long a frame lasts where the file does not say."""
+        self._time_base = time_base
+        self._tick = tick
+        self._shift = 0
+        self._regular_since: int | None = None
+
+    def is_regular_since(self, pts: int) -> bool:
+        """Whether frames have the pts of the file, from the one with this pts on."""
+        return not self._shift and self._regular_since is not None and self._regular_since <= pts
+
+    def timed(self, frames: Iterable[av.VideoFrame]) -> Iterator[av.VideoFrame]:
+        """The frames, each with its pts."""
+        tick = self._tick
+        last: int | None = None
+        lasted = tick
+        for frame in frames:
+            pts = frame.pts
+            if pts is None:
+                pts = 0 if last is None else last + lasted
             else:
-                pts = last + 1
-        lasted = frame.duration or tick if last is None else pts - last
-        frame.pts = last = pts
-        frame.time_base = time_base
-        yield frame
+                pts += self._shift
+            if last is not None and pts <= last:
+                if last - pts > tick:  # the clock of the file began anew
+                    self._shift += last + lasted - pts
+                    pts = last + lasted
+                else:
+                    pts = last + 1
+            if pts != frame.pts:
+                self._regular_since = None
+            elif self._regular_since is None:
+                self._regular_since = pts
+            lasted = frame.duration or tick if last is None else pts - last
+            frame.pts = last = pts
+            frame.time_base = self._time_base
+            yield frame
 
 
 def _alike(frames: Iterable[av.VideoFrame], video: VideoInfo) -> Iterator[av.VideoFrame]:

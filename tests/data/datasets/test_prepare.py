@@ -216,6 +216,14 @@ def test_no_path_leaves_the_folder(tmp_path: Path, name: str) -> None:
     assert not list(root.iterdir())
 
 
+def test_an_archive_that_inflates_is_not_unpacked(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/in.png", bytes(10**6))
+    with pytest.raises(MediaError, match=r"claims to hold 1000000 bytes in \d+, .* yourself and"):
+        extract(tmp_path / "a.zip", tmp_path / "root")
+    assert not (tmp_path / "root").exists()
+
+
 def test_a_damaged_archive(tmp_path: Path) -> None:
     (tmp_path / "a.zip").write_bytes(b"no zip")
     with pytest.raises(MediaError, match=r"expected a zip file in .*, found a damaged one"):

@@ -18,6 +18,8 @@ from upreel.errors import MediaError, UsageError
 
 log = logging.getLogger(__name__)
 
+_INFLATED = 100
+"""How many times larger an archive may be when it is unpacked: pictures hardly are."""
 # Names without a letter, or in no encoding, are more than zipfile expects.
 _DAMAGED = (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError, ValueError, IndexError)
 
@@ -169,7 +171,8 @@ def extract(archive: Path, root: Path) -> None:
     """Unpack a zip file; one folder that holds all of it is left out of the names.
 
     Raises:
-        MediaError: it is damaged, or a name in it leads out of the folder.
+        MediaError: it is damaged, or inflates as no pictures do, or a name in it leads out of the
+            folder.
         OutputError: the disk is full.
     """
     try:
@@ -179,6 +182,7 @@ def extract(archive: Path, root: Path) -> None:
                 for member in file.infolist()
                 if not member.is_dir() and not member.filename.startswith("__MACOSX/")
             ]
+            _refuse_bomb(archive, sum(member.file_size for member in members))
             home = root.resolve()
             tops = {member.filename.split("/")[0] for member in members}
             nested = len(tops) == 1 and all("/" in member.filename for member in members)
@@ -202,3 +206,13 @@ def extract(archive: Path, root: Path) -> None:
         ) from error
     except OSError as error:
         raise failed(root, error) from error
+
+
+def _refuse_bomb(archive: Path, inside: int) -> None:
+    """Refuse an archive by the sizes that it claims: no more than these is ever unpacked."""
+    if inside > _INFLATED * archive.stat().st_size:
+        raise MediaError(
+            f"{archive} claims to hold {inside} bytes in {archive.stat().st_size}, which pictures "
+            "and videos cannot be compressed to; if you trust it, unpack it there yourself and "
+            "leave --download away"
+        )

@@ -18,6 +18,7 @@ from upreel.evaluation.relay import Model
 from upreel.evaluation.report import Report
 from upreel.inference.stages import Stages
 from upreel.ops.color import code_range
+from upreel.video.trust import TRUST, Trust
 
 SHOWN = 3
 """How many clips are shown with pictures: those where the best model is worst, median and best."""
@@ -29,6 +30,7 @@ def write_report(
     protocol: Protocol,
     data: Path,
     target: Path,
+    trust: Trust = TRUST,
 ) -> Path:
     """Write what an evaluation found as one HTML file.
 
@@ -38,6 +40,7 @@ def write_report(
         protocol: as it was given to it.
         data: as it was given to it.
         target: the file; one that is there is replaced.
+        trust: as it was given to it.
 
     Raises:
         MediaError: a clip can no longer be read.
@@ -47,7 +50,7 @@ def write_report(
     leader = report.leader
     rows = [*(row for row in report.rows if row is not leader), leader]
     ways = {row.name: ways[row.name] for row in rows}
-    clips = {clip.name: clip for clip in find_scored(data, protocol)}
+    clips = {clip.name: clip for clip in find_scored(data, protocol, trust)}
     crops: list[Exhibit] = []
     profiles: list[Exhibit] = []
     for name in _choose(report):

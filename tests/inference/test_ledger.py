@@ -1,0 +1,45 @@
+"""What a ledger may say, whoever wrote it."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from upreel.inference.ledger import Ledger, Seconds, read_ledger
+from upreel.inference.pins import Pins
+
+PINS = Pins(device="cpu", precision="fp32", threads=1, encoder_threads=1)
+
+
+def test_what_was_written_is_read(tmp_path: Path) -> None:
+    ledger = Ledger(job={"the input": "a"}, pins=PINS)
+    ledger.write(tmp_path)
+    assert read_ledger(tmp_path) == ledger
+
+
+@pytest.mark.parametrize("number", [-1, 0, 2**31, 10**30])
+@pytest.mark.parametrize("name", ["threads", "encoder_threads"])
+def test_a_number_of_threads_that_no_machine_has(tmp_path: Path, name: str, number: int) -> None:
+    Ledger(job={}, pins=PINS).write(tmp_path)
+    path = tmp_path / "ledger.json"
+    said = json.loads(path.read_text())
+    said["pins"][name] = number
+    path.write_text(json.dumps(said))
+    assert read_ledger(tmp_path) is None
+
+
+@pytest.mark.parametrize("text", ["1", "-1/25", str(Fraction(2**90, 3**40))])
+def test_fractions(text: str) -> None:
+    assert TypeAdapter[Fraction](Seconds).validate_python(text) == Fraction(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["1e9", "1e9999999999", "1/0", "0.1", "9" * 41, "1/", "", "\u0661/\u0662"]
+)
+def test_texts_that_are_no_fractions_or_endless_ones(text: str) -> None:
+    with pytest.raises(ValidationError, match="a fraction as text, such as '1/25'"):
+        TypeAdapter[Fraction](Seconds).validate_python(text)
