@@ -18,7 +18,7 @@ def draw(
     mpl.use("Agg")
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
     series = dict.fromkeys((one.design, one.fleet) for one in scaled)
-    for (design, fleet), style in zip(series, ("o-", "s-", "d--", "x", "^", "v"), strict=True):
+    for (design, fleet), style in zip(series, ("o-", "s", "x", "v", "^"), strict=True):
         chosen = [one for one in scaled if (one.design, one.fleet) == (design, fleet)]
         label = f"{design}, {'no faults' if fleet == 'none' else fleet}"
         left.semilogx(
@@ -28,7 +28,7 @@ def draw(
             label=label,
             markersize=5,
         )
-    left.set(title="10,000 hours of video", xlabel="workers (cores)", ylabel="efficiency, %")
+    left.set(title="An archive of films", xlabel="workers (cores)", ylabel="efficiency, %")
     left.set_ylim(0, 100)
     frames = [one.segment for one in lengths]
     for fleet, color in zip(FLEETS, ("tab:blue", "tab:orange", "tab:red"), strict=True):
