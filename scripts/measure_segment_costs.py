@@ -79,7 +79,8 @@ def main() -> None:
         "precision": pins.precision,
         "load": round(os.getloadavg()[0], 1),
         "wait": measure_wait(given.repetitions),
-        "take": float(f"{_median(given.repetitions, take) / TAKEN:.3g}"),
+        "take": measure_take(given.repetitions),
+        "ledger": measure_ledgers(given.video, given.repetitions, pins.precision),
         "start": round(_median(given.repetitions, start), 3),
     }
     costs["sizes"] = costs.get("sizes", {}) | {
@@ -131,7 +132,6 @@ def measure_size(
             "join": round(join / frames, 7),
             "bytes_in": round(source.stat().st_size / frames),
             "bytes_out": round(whole[0].written / frames),
-            "ledger": measure_ledgers(short[0].ledger, repetitions),
         }
 
 
@@ -174,16 +174,22 @@ def start() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def take() -> None:
-    """What the driver does with the bytes of a segment: it writes them and checks the file."""
+def measure_take(repetitions: int) -> float:
+    """Seconds for a byte of a segment that the driver writes and checks."""
     with tempfile.TemporaryDirectory(prefix="upreel-costs-") as name:
-        path = Path(name) / "000000.packets"
-        with PendingFile(path) as pending:
-            with PacketWriter(pending.path, Fraction(1, 25)) as writer:
-                writer.write((av.Packet(bytes(TAKEN)),))
-                checksum = writer.finish()
-            pending.commit()
-        assert checksum_of(path) == checksum
+        made = Path(name) / "made"
+        with PacketWriter(made, Fraction(1, 25)) as writer:
+            writer.write((av.Packet(bytes(TAKEN)),))
+            checksum = writer.finish()
+        data = made.read_bytes()
+
+        def take() -> None:
+            with PendingFile(Path(name) / "000000.packets", overwrite=True) as pending:
+                pending.path.write_bytes(data)
+                path = pending.commit()
+            assert checksum_of(path) == checksum
+
+        return float(f"{_median(repetitions, take) / TAKEN:.3g}")
 
 
 def measure_wait(repetitions: int) -> float:
@@ -236,15 +242,19 @@ def enlarge(source: Path, target: Path, precision: Precision, *, segment: int) -
     return Run(time.process_time() - began, *joins[0])
 
 
-def measure_ledgers(ledger: Ledger, repetitions: int) -> list[dict[str, float]]:
+def measure_ledgers(video: Path, repetitions: int, precision: Precision) -> list[dict[str, float]]:
     """What it costs to write a ledger of so many segments, and how large it is."""
     found = []
     with tempfile.TemporaryDirectory(prefix="upreel-costs-") as name:
         folder = Path(name)
+        source = folder / "source.mp4"
+        encode(video, source, "160x90", 0, 3 * SHORT)
+        ledger = enlarge(source, folder / "large.mp4", precision, segment=SHORT).ledger
+        (place := folder / "work").mkdir()
         for count in LEDGERS:
-            long = ledger.model_copy(update={"segments": ledger.segments[-1:] * count})
-            seconds = _median(repetitions, partial(long.write, folder))
-            size = sum(file.stat().st_size for file in folder.iterdir())
+            long = ledger.model_copy(update={"segments": ledger.segments[:1] * count})
+            seconds = _median(repetitions, partial(long.write, place))
+            size = sum(file.stat().st_size for file in place.iterdir())
             found.append({"segments": count, "bytes": size, "seconds": round(seconds, 6)})
     return found
 

@@ -1,4 +1,7 @@
-"""Print the tables of docs/scale.md: `python -m scripts.farm_simulation [--plot OUT.png]`."""
+"""Print the tables of docs/scale.md: `python -m scripts.farm_simulation [--plot OUT.png]`.
+
+The picture needs matplotlib (extra `dev`).
+"""
 
 from __future__ import annotations
 

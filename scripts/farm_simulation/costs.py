@@ -119,5 +119,5 @@ def read_costs(size: str, path: Path = MEASURED) -> Costs:
         made=found["bytes_out"],
         take=measured["take"],
         wait=measured["wait"],
-        written={row["segments"]: (row["seconds"], row["bytes"]) for row in found["ledger"]},
+        written={row["segments"]: (row["seconds"], row["bytes"]) for row in measured["ledger"]},
     )

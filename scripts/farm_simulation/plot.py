@@ -14,18 +14,22 @@ from scripts.farm_simulation.tables import FLEETS, SHIPPED, Film, Length, Scaled
 def draw(
     target: Path, scaled: Sequence[Scaled], lengths: Sequence[Length], films: Sequence[Film]
 ) -> None:
-    """Three panels: makespan by workers, cost and makespan of a film by the length of segments."""
+    """Three panels: efficiency by workers; cost, and time of a film, by the length of segments."""
     mpl.use("Agg")
     figure, (left, middle, right) = plt.subplots(1, 3, figsize=(12, 3.8), layout="constrained")
     series = dict.fromkeys((one.design, one.fleet) for one in scaled)
-    for (design, fleet), style in zip(series, ("o-", "s-", "d--", "x", "^", "v"), strict=True):
+    for (design, fleet), style in zip(series, ("o-", "s", "x", "v", "^"), strict=True):
         chosen = [one for one in scaled if (one.design, one.fleet) == (design, fleet)]
-        days = [one.outcome.makespan / 86400 for one in chosen]
         label = f"{design}, {'no faults' if fleet == 'none' else fleet}"
-        left.loglog([one.workers for one in chosen], days, style, label=label, markersize=5)
-    ideal = [(one.workers, one.efficiency * one.outcome.makespan / 86400) for one in scaled]
-    left.loglog(*zip(*sorted(set(ideal)), strict=True), ":", color="gray", label="no overhead")
-    left.set(title="10,000 hours of video", xlabel="workers (cores)", ylabel="days")
+        left.semilogx(
+            [one.workers for one in chosen],
+            [100 * one.efficiency for one in chosen],
+            style,
+            label=label,
+            markersize=5,
+        )
+    left.set(title="An archive of films", xlabel="workers (cores)", ylabel="efficiency, %")
+    left.set_ylim(0, 100)
     frames = [one.segment for one in lengths]
     for fleet, color in zip(FLEETS, ("tab:blue", "tab:orange", "tab:red"), strict=True):
         middle.loglog(frames, [one.lost[fleet] for one in lengths], ":", color=color)

@@ -79,13 +79,13 @@ class Scaled:
 def scale(costs: Costs, hours: float) -> list[Scaled]:
     """An archive on more and more workers."""
     whole = archive(hours)
+    most = WORKERS[-1]
     keys: list[tuple[int, str, Design]] = [
-        *((workers, "none", "from the start") for workers in WORKERS),
-        *((workers, "none", "seeking") for workers in WORKERS),
         *((workers, "owned", "seeking") for workers in WORKERS),
-        (WORKERS[-1], "preemptible", "seeking"),
-        (WORKERS[-1], "owned", "helpers"),
-        (WORKERS[-1], "preemptible", "helpers"),
+        (most, "none", "seeking"),
+        (most, "preemptible", "seeking"),
+        (most, "owned", "from the start"),
+        (most, "owned", "helpers"),
     ]
     outcomes = run(
         [

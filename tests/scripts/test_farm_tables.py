@@ -24,14 +24,14 @@ from scripts.farm_simulation.tables import (
 
 MEASURED = {
     "start": 2.0, "take": 1e-9, "wait": 1e-6,
+    "ledger": [
+        {"segments": 10, "bytes": 3000, "seconds": 0.001},
+        {"segments": 1010, "bytes": 303_000, "seconds": 0.003},
+    ],
     "sizes": {
         "320x180": {
             "frame": 0.05, "segment": 0.5, "plan": 0.0005, "decode": 0.0004, "join": 0.0001,
             "bytes_in": 1000, "bytes_out": 4000,
-            "ledger": [
-                {"segments": 10, "bytes": 3000, "seconds": 0.001},
-                {"segments": 1010, "bytes": 303_000, "seconds": 0.003},
-            ],
         }
     },
 }  # fmt: skip
