@@ -22,7 +22,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert read_ledger(tmp_path) == ledger
 
 
-@pytest.mark.parametrize("number", [-1, 0, 2**31, 10**30])
+@pytest.mark.parametrize("number", [-1, 0, 1025, 2**31, 10**30])
 @pytest.mark.parametrize("name", ["threads", "encoder_threads"])
 def test_a_number_of_threads_that_no_machine_has(tmp_path: Path, name: str, number: int) -> None:
     Ledger(job={}, pins=PINS).write(tmp_path)
@@ -48,7 +48,7 @@ def test_texts_that_are_no_fractions_or_endless_ones(text: str) -> None:
 
 def done(next_frame: int, place: Place | None = None) -> Done:
     return Done(
-        frames=1, first=0, time_base=Fraction(1, 25), duration=1, last=0, end=Fraction(1),
+        number=0, frames=1, first=0, time_base=Fraction(1, 25), duration=1, end=Fraction(1),
         next_frame=next_frame, next_scene=False, next_place=place, checksum=1, damage=None,
     )  # fmt: skip
 
