@@ -20,13 +20,15 @@ from importlib import import_module
 from pathlib import Path
 
 from fuzz.hearing import hearing
-from fuzz.limits import WAITING, OvertimeError, within
+from fuzz.limits import SECONDS, WAITING, OvertimeError, within
 from upreel.errors import UpreelError
 
 CORPUS = Path(__file__).parent / "corpus"
 RUN = "--run"
 _MEGABYTES = 3072
 """Of memory, with torch."""
+_IMPORTING = 3600
+"""Seconds of the processor for the first files, on which all that is imported gets its counters."""
 _LONGEST = 1 << 16
 """Bytes of a file."""
 
@@ -49,8 +51,8 @@ class Target:
     imports: tuple[str, ...] = ()
     made: Callable[[], Iterable[tuple[str, bytes]]] = tuple
 
-    def run(self, content: bytes, suffix: str) -> None:
-        """Read a file with this content.
+    def run(self, content: bytes, suffix: str, seconds: float = SECONDS) -> None:
+        """Read a file with this content, in at most these seconds of the processor.
 
         Raises:
             Exception: it was none of ours, a `DeedError`, or it took too much memory.
@@ -61,7 +63,7 @@ class Target:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / f"file{suffix}"
             path.write_bytes(content)
-            with within(), hearing(path.parent), contextlib.suppress(UpreelError):
+            with within(seconds), hearing(path.parent), contextlib.suppress(UpreelError):
                 self.check(path)
 
 
@@ -221,7 +223,7 @@ def run_atheris(target: str, out: Path, arguments: list[str]) -> None:
     with atheris.instrument_imports(include=list(chosen.modules)):
         for suffix, content in seeds(target):  # imports all that is needed
             with contextlib.suppress(Exception):
-                chosen.run(content, suffix)
+                chosen.run(content, suffix, seconds=_IMPORTING)
     found: set[str] = set()
 
     def try_file(data: bytes) -> None:

@@ -22,7 +22,7 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert read_ledger(tmp_path) == ledger
 
 
-@pytest.mark.parametrize("number", [-1, 0, 2**31, 10**30])
+@pytest.mark.parametrize("number", [-1, 0, 1025, 2**31, 10**30])
 @pytest.mark.parametrize("name", ["threads", "encoder_threads"])
 def test_a_number_of_threads_that_no_machine_has(tmp_path: Path, name: str, number: int) -> None:
     Ledger(job={}, pins=PINS).write(tmp_path)

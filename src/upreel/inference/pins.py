@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from upreel.inference.cores import all_encoder_threads, encoder_threads
 from upreel.inference.precision import Precision, choose_device, choose_precision, name_of
 
-Threads = Annotated[int, Field(ge=1, le=1 << 16)]
+Threads = Annotated[int, Field(ge=1, le=1024)]
 
 
 class Pins(BaseModel):
