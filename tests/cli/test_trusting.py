@@ -41,7 +41,6 @@ def test_no_command_opens_a_video_without_the_options() -> None:
     found = dict(commands(app))
     assert found.keys() > {"upscale", "denoise", "data degrade", *READS_NO_VIDEO}
     assert "max_pixels" in found.pop("denoise")  # scans, which FFmpeg never sees
-    found.pop("farm", None)  # what lies elsewhere it fetches itself
     for name in found.keys() - READS_NO_VIDEO:
         assert found[name] >= {"max_pixels", "protocols"}, name
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from upreel.cli.console import Verbose, say
-from upreel.cli.trusting import MaxPixels, trusting
+from upreel.cli.trusting import MaxPixels, Protocols, trusting
 from upreel.cli.wishes import (
     Audio,
     Begin,
@@ -130,6 +130,7 @@ def farm(
     keep_going: KeepGoing = False,
     segment: Segment = 400,
     max_pixels: MaxPixels = None,
+    protocols: Protocols = None,
     fps: Fps = None,
     slowmo: Slowmo = None,
     interpolator: Interpolator = "glide",
@@ -175,7 +176,7 @@ def farm(
         overwrite=overwrite,
         keep_going=keep_going,
         segment=segment,
-        trust=trusting(max_pixels, None),
+        trust=trusting(max_pixels, protocols),
         fps=None if fps is None else parse_fps(fps),
         slowmo=None if slowmo is None else parse_times("--slowmo", slowmo),
         interpolator=interpolator,
