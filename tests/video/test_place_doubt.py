@@ -24,6 +24,7 @@ from tests.video.test_place import (
     video,
     whole,
 )
+from upreel.video.frame import Frame
 from upreel.video.reader import Reader
 
 __all__ = ["count"]
@@ -71,6 +72,16 @@ DAMAGED = {
 }
 
 
+SPOILED = range(24, 48)
+"""Where noise can be: what FFmpeg's threads make of it is not the same each time."""
+
+
+def clear(frames: list[Frame], name: str, first: int) -> list[Frame]:
+    """Without those that noise has spoiled; `first` is the number of the first frame."""
+    noise = SPOILED if "noise" in name else ()
+    return [frame for number, frame in enumerate(frames, first) if number not in noise]
+
+
 @pytest.mark.parametrize("name", DAMAGED)
 def test_damage_is_told_as_in_a_whole_read(tmp_path: Path, count: list[int], name: str) -> None:
     path = DAMAGED[name](tmp_path)
@@ -83,7 +94,9 @@ def test_damage_is_told_as_in_a_whole_read(tmp_path: Path, count: list[int], nam
         assert place is not None
         with Reader(path) as reader:
             part = since(reader, place, count)
-        assert_same(part.frames, everything.frames[number:])
+        assert_same(
+            clear(part.frames, name, number), clear(everything.frames[number:], name, number)
+        )
         assert part.damage == everything.damage
         saved += part.decoded < everything.decoded - GROUP
     assert saved >= 3  # what is repaired of a keyframe has another look after another frame
@@ -139,7 +152,7 @@ def test_another_frame_with_the_same_pts_is_not_taken_for_it(
         everything = whole(reader, count)
     place = everything.places[60]
     assert place is not None
-    with caplog.at_level(logging.INFO), Reader(path) as reader:
+    with caplog.at_level(logging.INFO, "upreel"), Reader(path) as reader:
         part = since(reader, replace(place, checksum=place.checksum ^ 1), count)
     assert_same(part.frames, everything.frames[60:])
     assert part.decoded > everything.decoded

@@ -173,9 +173,7 @@ def _heard(messages: list[str]) -> Iterator[None]:
     """Collect what is logged."""
     log, listener = logging.getLogger("upreel"), _Listener(messages)
     log.addHandler(listener)
-    propagate, log.propagate = log.propagate, False
     try:
         yield
     finally:
-        log.propagate = propagate
         log.removeHandler(listener)
