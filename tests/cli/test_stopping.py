@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -63,3 +64,36 @@ def test_a_long_call_is_not_waited_for(
     assert process.returncode == status
     assert said.startswith("upreel: stopped")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_terminal_gets_its_cursor_back(tmp_path: Path) -> None:
+    """A line that is drawn in place has hidden it, and has no time to clean up."""
+    pty = pytest.importorskip("pty")
+    terminal, end = pty.openpty()
+    work = """
+    from rich.console import Console
+    with Console(stderr=True).status("working"):
+        busy()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT.format(busy=BUSY, work=work), str(tmp_path)],
+        stdout=end,
+        stderr=end,
+        env={**os.environ, "TERM": "xterm"},
+    ) as process:
+        os.close(end)
+        said = b""
+        try:
+            while b"begun" not in said:
+                said += os.read(terminal, 1 << 12)
+            process.send_signal(signal.SIGINT)
+            while more := os.read(terminal, 1 << 12):
+                said += more
+        except OSError:  # what Linux says at the end
+            pass
+        finally:
+            process.kill()
+            os.close(terminal)
+    hide, show = b"\x1b[?25l", b"\x1b[?25h"
+    assert hide in said
+    assert show in said[said.rindex(hide) :]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -18,8 +18,8 @@ from tests.inference.test_resume import everything
 from tests.video.media import picture, write_video
 from upreel.farm.driver import Farm
 from upreel.farm.items import find_items
-from upreel.farm.orders import Event, Order, Outcome
-from upreel.inference.ledger import read_ledger
+from upreel.farm.orders import Answer, Event, Made, Order, Outcome
+from upreel.inference.ledger import Done, read_ledger
 from upreel.inference.pipeline import Options, upscale
 from upreel.inference.work import folder_of
 from upreel.models.weights import shipped
@@ -61,22 +61,23 @@ def make(
     *,
     dies: Callable[[Order], bool] = lambda order: False,
     tell: Callable[[Event], None] = lambda event: None,
+    pool: type[Here] = Here,
 ) -> tuple[Outcome, Here]:
     """Run a farm in this process."""
     store, cache = MemoryStore(), out.parent / "cache"
-    pool = Here(store, cache, dies=dies)
+    workers = pool(store, cache, dies=dies)
     out.mkdir(exist_ok=True)
     farm = Farm(
-        pool,
+        workers,
         store,
         items=find_items([str(source) for source in sources], str(out)),
         out=out,
         options=options,
-        pins=pool.choose_pins("cpu", options.precision),
+        pins=workers.choose_pins("cpu", options.precision),
         cache=cache,
         tell=tell,
     )
-    return farm.run(), pool
+    return farm.run(), workers
 
 
 @pytest.mark.parametrize("options", [OPTIONS, RATE], ids=["larger", "more frames"])
@@ -168,6 +169,34 @@ def test_a_segment_that_kills_its_workers_ends_its_file_only(videos: Path, tmp_p
     assert [path.name for path in again.skipped] == ["a.mkv"]
     assert [path.name for path in again.done] == ["b.mp4"]
     assert 0 not in [order.start.number for order in pool.made]
+
+
+def test_a_worker_that_finds_more_frames_than_the_farm_ends_the_file(
+    videos: Path, tmp_path: Path
+) -> None:
+    class Odd(Here):
+        def wait(self, seconds: float) -> Sequence[Answer]:
+            return [
+                replace(answer, outcome=replace(made, done=_with_more(made.done)))
+                if isinstance(made := answer.outcome, Made)
+                else answer
+                for answer in super().wait(seconds)
+            ]
+
+    outcome, _ = make([videos / "b.mp4"], tmp_path / "out", pool=Odd)
+    ((_, message),) = outcome.failed
+    assert "not decoded the same way everywhere: it ends with segment 3 here" in message
+
+
+def _with_more(done: Done) -> Done:
+    return done if done.next_frame else done.model_copy(update={"next_frame": 18})
+
+
+def test_files_that_fail_are_not_expected_any_more(videos: Path, tmp_path: Path) -> None:
+    (tmp_path / "c.mp4").write_text("no video")
+    events: list[Event] = []
+    make([tmp_path / "c.mp4", videos / "b.mp4"], tmp_path / "out", tell=events.append)
+    assert (events[-1].event, events[-1].frames, events[-1].total) == ("end", 18, 18)
 
 
 def test_a_file_that_is_none_does_not_end_the_others(videos: Path, tmp_path: Path) -> None:

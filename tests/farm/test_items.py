@@ -42,6 +42,23 @@ def test_two_results_with_one_name_are_refused(tmp_path: Path) -> None:
         find_items([str(tmp_path / "x")], "out", extension=".mkv")
 
 
+def test_inputs_below_the_folder_of_results_are_inputs(tmp_path: Path) -> None:
+    touch(tmp_path / "new" / "a.mp4")
+    found = find_items([str(tmp_path / "new")], str(tmp_path))
+    assert [str(item.name) for item in found] == ["a.mp4"]
+
+
+def test_a_result_is_never_its_own_input(tmp_path: Path) -> None:
+    """It would be taken for a result that is there, and skipped."""
+    touch(tmp_path / "a.mp4")
+    for source in (tmp_path, tmp_path / "a.mp4"):
+        with pytest.raises(UsageError, match=r"another folder for --out, found that of .*a\.mp4"):
+            find_items([str(source)], f"{tmp_path}/")
+    with pytest.raises(UsageError, match="another folder for --out"):
+        find_items(["memory://in/a.mp4"], "memory://in/")
+    assert find_items([str(tmp_path)], str(tmp_path), extension=".mkv")
+
+
 def test_what_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"found nothing at .*none\.mp4"):
         find_items([str(tmp_path / "none.mp4")], "out")

@@ -49,8 +49,10 @@ class _Lines:
                 self._line(f"{event.target}: {event.frames} frames{_files(event)}")
             case "skipped":
                 self._line(f"{event.target}: is there already, skipped{_files(event)}")
+            case "failed":
+                self._line(f"{event.target}: failed{_files(event)}")  # why, is told at the end
             case _:
-                pass  # failures are told at the end, too
+                pass
 
     def _line(self, text: str) -> None:
         sys.stderr.write(f"{text}\n")

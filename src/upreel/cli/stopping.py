@@ -64,6 +64,13 @@ def stopping_in_time(arguments: Sequence[str]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
+def _show_cursor() -> None:
+    """Undo what a line that is drawn in place has done to a terminal."""
+    from rich.console import Console
+
+    Console(stderr=True).show_cursor()
+
+
 def _watch(heard: socket.socket, ended: threading.Event, arguments: Sequence[str]) -> None:
     with heard:
         while number := heard.recv(1):
@@ -72,6 +79,7 @@ def _watch(heard: socket.socket, ended: threading.Event, arguments: Sequence[str
                 discard_pending()
                 say_stopped()
                 say_kept(arguments)
+                _show_cursor()
                 os._exit(status)
 
 

@@ -114,8 +114,8 @@ class Farm:
         """Do all the work; a file that fails does not end the others."""
         planners = min(_MOST_PLANNERS, 1 + self._pool.size // _WORKERS_PER_PLANNER)
         with ExitStack() as stack:
-            joiner = stack.enter_context(ThreadPoolExecutor(1, "joiner"))
             stack.callback(self._close_all)
+            joiner = stack.enter_context(ThreadPoolExecutor(1, "joiner"))
             planner = Planner(
                 self._items, self._open, ahead=self._pool.size + planners, threads=planners
             )
@@ -257,10 +257,11 @@ class Farm:
         )
 
     def _go_on(self, state: _State, joiner: ThreadPoolExecutor) -> None:
-        """Join a film that is complete, and note the end of one that is joined."""
+        """Join a film of which nothing is left to do, and note the end of one that is joined."""
         film = state.film
         if state.joining is None:
-            if state.planned and not state.running and film.complete:
+            ready = any(other is film for other, _ in self._ready)
+            if state.planned and not state.running and not ready:
                 state.joining = joiner.submit(film.join)
             return
         if not state.joining.done():
@@ -350,5 +351,6 @@ class Farm:
         """Frames expected of all files: of those not opened yet as many as of the others."""
         if not self._expected:
             return None
-        still = len(self._items) - len(self._outcome.skipped)
+        unknown = sum(source not in self._expected for source, _ in self._outcome.failed)
+        still = len(self._items) - len(self._outcome.skipped) - unknown
         return round(sum(self._expected.values()) / len(self._expected) * still)

@@ -212,6 +212,7 @@ class Film:
         Raises:
             DamagedError: a part of the source could not be read; what could be is in
                 `OUT.partial.EXT`.
+            MediaError: it was changed, or workers decode it in another way.
             OutputError: the result cannot be written.
         """
         self._check_starts()
@@ -245,6 +246,11 @@ class Film:
                     f"{done.number + 1} ends before frame {following.frame} here, before "
                     f"{done.next_frame} there; use machines of one kind"
                 )
+        if not self.complete:
+            raise MediaError(
+                f"{self.source} is not decoded the same way everywhere: it ends with segment "
+                f"{len(self._work.ledger.segments)} here, not there; use machines of one kind"
+            )
 
     def close(self) -> None:
         """Let go of the output; finished segments stay, if it is not complete."""

@@ -35,12 +35,13 @@ def find_items(sources: Iterable[str], out: str, *, extension: str | None = None
 
     Args:
         sources: paths or addresses.
-        out: the folder of results; what lies there is no input.
+        out: the folder of results; what lies there is no input, where it is inside one.
         extension: of the results; without it, that of the source where it can be written, else
             `.mkv`.
 
     Raises:
-        UsageError: one is not there, a folder has no video, or two results would have one name.
+        UsageError: one is not there, a folder has no video, two results would have one name, or
+            one that of its input.
     """
     items: dict[str, Item] = {}
     for source in dict.fromkeys(sources):
@@ -50,6 +51,11 @@ def find_items(sources: Iterable[str], out: str, *, extension: str | None = None
             old = relative.suffix.lower()
             ending = extension or (old if old in CONTAINERS else ".mkv")
             item = Item(found, relative.with_suffix(ending))
+            if _is_its_own(item, out):
+                raise UsageError(
+                    f"expected another folder for --out, found that of {found}, which the result "
+                    "would replace"
+                )
             other = items.setdefault(str(item.name).casefold(), item)
             if other.source != item.source:
                 raise UsageError(
@@ -58,6 +64,13 @@ def find_items(sources: Iterable[str], out: str, *, extension: str | None = None
                     "one into different folders"
                 )
     return list(items.values())
+
+
+def _is_its_own(item: Item, out: str) -> bool:
+    """Whether an input lies where its result would."""
+    if is_address(item.source) or is_address(out):
+        return item.source == f"{out.rstrip('/')}/{item.name}"
+    return Path(item.source).resolve() == (Path(out) / item.name).resolve()
 
 
 def _expanded(source: str, out: str) -> Iterator[tuple[str, PurePosixPath]]:
@@ -72,12 +85,14 @@ def _expanded(source: str, out: str) -> Iterator[tuple[str, PurePosixPath]]:
         yield source, PurePosixPath(path.name)
         return
     results = None if is_address(out) else Path(out).resolve()
+    if results is not None and path.resolve() not in results.parents:
+        results = None  # not inside
     count = 0
     for file in sorted(path.rglob("*")):
         relative = file.relative_to(path)
         if not _is_video(relative.parts) or not file.is_file():
             continue
-        if results is not None and results != path.resolve() and results in file.resolve().parents:
+        if results is not None and results in file.resolve().parents:
             continue
         count += 1
         yield str(file), PurePosixPath(relative.as_posix())
