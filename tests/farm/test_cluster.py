@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,8 +19,8 @@ import torch
 
 from tests.inference.test_resume import everything
 from tests.video.media import write_video
-from upreel.errors import UsageError
-from upreel.farm.orders import Event
+from upreel.errors import OutputError, UsageError
+from upreel.farm.orders import Answer, Event
 from upreel.inference.pipeline import Options, upscale
 
 pytest.importorskip("ray")
@@ -73,6 +74,33 @@ def test_two_actors_make_what_one_process_makes(videos: Path, tmp_path: Path) ->
     assert not outcome.failed
     assert len({event.worker for event in events if event.event == "segment"}) == 2
     check(videos, tmp_path / "out")
+
+
+def test_it_says_what_it_waits_for(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A worker that no machine has room for never starts, and Ray says nothing."""
+    from upreel.farm import cluster
+
+    class Late(cluster.RayPool):
+        def __init__(self) -> None:
+            self._threads, self._gpus, self.waited = 64, 2.0, 0
+
+        @property
+        def free(self) -> int:
+            return 0
+
+        def wait(self, seconds: float) -> Sequence[Answer]:
+            self.waited += 1
+            if self.waited == 3:
+                raise OutputError("stopped")
+            return []
+
+    monkeypatch.setattr(cluster, "PATIENCE", -1.0)
+    with pytest.raises(OutputError, match="stopped"), caplog.at_level(logging.WARNING):
+        Late().choose_pins("cpu", "fp32")
+    ((_, _, message),) = caplog.record_tuples
+    assert "a machine with 64 free cores and 2 GPUs" in message
 
 
 @pytest.mark.slow

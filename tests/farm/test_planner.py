@@ -46,10 +46,6 @@ class LongFilm:
     def order(self, start: Start) -> Order:
         return cast(Order, _Order(self.source, start))
 
-    @property
-    def complete(self) -> bool:
-        return len(self.numbers) == SEGMENTS
-
     def add(self, made: Made, store: object) -> None:
         LongFilm.taken += 1
         self.numbers.add(made.done.number)

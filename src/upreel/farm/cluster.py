@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import secrets
 import signal
@@ -49,6 +50,8 @@ log = logging.getLogger(__name__)
 LOCAL_STORE = 256 << 20
 """Bytes of the object store of a Ray that is started here; what does not fit goes to the disk."""
 _FALSE_STARTS = 3
+PATIENCE = 60.0
+"""Seconds without any worker after which a line says what is waited for."""
 
 
 class RayStore:
@@ -110,6 +113,7 @@ class RayPool:
         """
         self.size = size
         self._threads = threads
+        self._gpus = gpus
         self._cache = cache
         self._class = ray.remote(  # type: ignore[call-overload]
             num_cpus=threads, num_gpus=gpus, max_restarts=0, concurrency_groups={"control": 1}
@@ -214,8 +218,16 @@ class RayPool:
 
     def choose_pins(self, device: str, precision: Precision) -> Pins:
         """See `Pool`."""
+        ends = time.monotonic() + PATIENCE
         while not self.free:
             self.wait(1.0)
+            if time.monotonic() > ends:
+                ends = math.inf
+                log.warning(
+                    "Waiting for a machine with %d free cores and %g GPUs for a worker; if the "
+                    "cluster has none, ask for less with --threads and --gpus-per-worker.",
+                    self._threads, self._gpus,
+                )  # fmt: skip
         member = next(member for member in self._members if member.free)
         try:
             return cast(
