@@ -22,6 +22,16 @@ def test_what_was_written_is_read(tmp_path: Path) -> None:
     assert read_ledger(tmp_path) == ledger
 
 
+def test_ctrl_c_while_it_is_written_stays_what_it_is(tmp_path: Path) -> None:
+    class Interrupted(Fraction):
+        def __str__(self) -> str:
+            raise KeyboardInterrupt
+
+    segment = done(1).model_copy(update={"end": Interrupted(1)})
+    with pytest.raises(KeyboardInterrupt):
+        Ledger(job={}, pins=PINS, segments=(segment,)).write(tmp_path)
+
+
 @pytest.mark.parametrize("number", [-1, 0, 1025, 2**31, 10**30])
 @pytest.mark.parametrize("name", ["threads", "encoder_threads"])
 def test_a_number_of_threads_that_no_machine_has(tmp_path: Path, name: str, number: int) -> None:

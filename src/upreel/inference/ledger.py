@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from fractions import Fraction
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +18,6 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
-    PlainSerializer,
     PlainValidator,
     ValidationError,
     field_validator,
@@ -48,7 +47,7 @@ def _fraction(value: object) -> Fraction:
     raise ValueError("expected a fraction as text, such as '1/25'")
 
 
-Seconds = Annotated[Fraction, PlainValidator(_fraction), PlainSerializer(str, return_type=str)]
+Seconds = Annotated[Fraction, PlainValidator(_fraction)]
 Ticks = Annotated[int, Field(ge=-_MOST_TICKS, le=_MOST_TICKS)]
 
 
@@ -172,12 +171,23 @@ class Ledger(_Entry):
         Raises:
             OutputError: it cannot be written.
         """
+        # Not by pydantic: of a Ctrl-C while it asks for a text it makes an error of its own.
+        text = json.dumps(self, default=_plain, indent=1) + "\n"
         with PendingFile(folder / NAME, overwrite=True) as pending:
             try:
-                pending.path.write_text(self.model_dump_json(indent=1) + "\n", encoding="utf-8")
+                pending.path.write_text(text, encoding="utf-8")
             except OSError as error:
                 raise failed(pending.target, error) from error
             pending.commit()
+
+
+def _plain(value: object) -> object:
+    """What JSON has for a value that it does not know."""
+    if isinstance(value, BaseModel):
+        return dict(value)
+    if is_dataclass(value):
+        return {field.name: getattr(value, field.name) for field in fields(value)}
+    return str(value)
 
 
 def read_ledger(folder: Path) -> Ledger | None:
