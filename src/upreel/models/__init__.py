@@ -14,6 +14,7 @@ from upreel.models.upscaler import Upscaler
 
 ZOO = {
     "swift": "upreel.models.swift:Swift",
+    "clear": "upreel.models.clear:Clear",
     "compact": "upreel.models.compact:Compact",
     "rbpn": "upreel.models.rbpn:RBPN",
     "dbpn": "upreel.models.dbpn:DBPN",

@@ -31,7 +31,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upreel.models.interpolator import Between, double, flow_at
-from upreel.models.swift import Residual
+from upreel.models.detail import Residual
 from upreel.models.upscaler import Spec, State, Window
 from upreel.ops.warp import warp
 

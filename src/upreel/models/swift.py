@@ -6,11 +6,9 @@ super-resolution through recurrent latent space propagation": so is a hidden sta
 
 * Motion comes from outside (`ops.flow`), found on the small luma; nothing is learned for it.
 * The previous output is moved by whole large pixels: it stays as sharp as it was made.
-* The output is bicubic interpolation plus what the network adds. The interpolation and the sum are
-  computed in float32 whatever the convolutions run in, so that flat areas keep their code values.
-* Convolutions see and make detail, not brightness: differences between the last output and the
-  interpolation, and of a frame to its blurred self. That trains several times faster, and rounding
-  to bf16 touches small numbers only.
+* Convolutions see and make detail, not brightness (`models.detail`): differences between the last
+  output and the interpolation, and of a frame to its blurred self. That trains several times
+  faster, and rounding to bf16 touches small numbers only.
 * No frame ahead is seen: with an aligned state it was worth 0.01 to 0.04 dB, and cost a second
   optical flow.
 
@@ -19,41 +17,19 @@ super-resolution through recurrent latent space propagation": so is a hidden sta
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upreel.models.bicubic import interpolation_kernel
-from upreel.models.linear import mirror
+from upreel.models.detail import GAIN, DetailNetwork, Residual, image_of, rows
 from upreel.models.upscaler import Spec, State, StateSpec, Window
-from upreel.ops.warp import bilinear_taps, gather_blocks, sum_rows
-
-# Detail, not brightness, is what the convolutions see and make. It is small; this makes it about 1.
-_GAIN = 8.0
+from upreel.ops.warp import bilinear_taps, sum_rows
 
 
-class Residual(nn.Module):
-    """Two convolutions beside a shortcut."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """`(B, C, H, W)` to the same."""
-        added: Tensor = self.second(F.relu(self.first(x), inplace=True))
-        return added.add_(x)
-
-
-class Swift(nn.Module):
+class Swift(DetailNetwork):
     """See the head of this file."""
-
-    skip: Tensor
 
     def __init__(
         self,
@@ -73,32 +49,16 @@ class Swift(nn.Module):
             hidden: how many of the channels are carried to the next frame.
             phase: of the interpolation, see `Bicubic`; -1.5 for BD-DUF at a scale of 4.
         """
-        super().__init__()
+        super().__init__(scale, phase)
         if hidden > channels:
             raise ValueError(
                 f"expected at most {channels} hidden channels of {channels}, found {hidden}"
             )
-        self.scale, self.hidden = scale, hidden
+        self.hidden = hidden
         self.into = nn.Conv2d(1 + scale**2 + hidden, channels, 3, padding=1)
         self.body = nn.Sequential(*(Residual(channels) for _ in range(blocks)))
         self.out = nn.Conv2d(channels, scale**2, 3, padding=1)
-        self.register_buffer("skip", _filters(scale, phase), persistent=False)
-        self._start()
-
-    def _start(self) -> None:
-        for name, module in self.named_modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-                nn.init.zeros_(module.bias if module.bias is not None else module.weight)
-                gain = 0.3 if name.endswith("second") else 0.1 if name == "out" else 1.0
-                module.weight.data.mul_(gain)
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        """Move or convert everything, but keep the interpolation in float32."""
-        exact = self.skip
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        self.skip = exact.to(self.skip.device)
-        return self
+        self.start()
 
     @property
     def spec(self) -> Spec:
@@ -113,7 +73,7 @@ class Swift(nn.Module):
                 "features": StateSpec(self.into.out_channels),
                 "output": StateSpec(1, Fraction(self.scale)),
             },
-            halo=layers + self.skip.shape[-1] // 2,
+            halo=layers + self.reach,
             exact=False,
         )
 
@@ -143,60 +103,16 @@ class Swift(nn.Module):
 
     def _advance(self, frame: Tensor, flow: Tensor, state: State) -> tuple[Tensor, State]:
         """One step: a frame `(B, 1, H, W)` and its flow to the one before `(B, 2, H, W)`."""
-        batch, _, height, width = frame.shape
-        kind = self._kind(frame.device)
-        filtered = self._interpolate(frame)
-        smooth, sharp = filtered[:, :-1], filtered[:, -1:]
+        kind = self.kind(frame.device)
+        smooth, sharp = self.interpolate(frame)
         if state:
-            features = sum_rows(_rows(state["features"]), bilinear_taps(flow))
-            hidden = features[:, : self.hidden]
-            before = _rows(gather_blocks(state["output"], flow, self.scale)) - smooth
+            hidden = sum_rows(rows(state["features"]), bilinear_taps(flow))[:, : self.hidden]
+            before = self.seen_of_last(state["output"], flow, smooth)
         else:
             hidden = torch.zeros(len(smooth), self.hidden, dtype=kind, device=frame.device)
             before = torch.zeros_like(smooth)
-        detail = torch.cat((sharp, before), 1).mul_(_GAIN).to(kind)
-        seen = torch.cat((detail, hidden), 1).view(batch, height, width, -1)
-        x = self.body(F.relu(self.into(seen.permute(0, 3, 1, 2)), inplace=True))
-        added = _rows(self.out(x))
-        high = self._assemble(torch.add(smooth, added, alpha=1 / _GAIN), frame.shape)
+        detail = torch.cat((sharp, before), 1).mul_(GAIN).to(kind)
+        seen = image_of(torch.cat((detail, hidden), 1), frame.shape)
+        x = self.body(F.relu(self.into(seen), inplace=True))
+        high = self.add(smooth, self.out(x), frame.shape)
         return high, {"features": x, "output": high}
-
-    def _kind(self, device: torch.device) -> torch.dtype:
-        """The type that convolutions run in."""
-        if torch.is_autocast_enabled(device.type):
-            return torch.get_autocast_dtype(device.type)
-        return self.out.weight.dtype
-
-    def _interpolate(self, frame: Tensor) -> Tensor:
-        """Filter a frame: one row for each input pixel, float32.
-
-        Returns:
-            `(B * H * W, scale**2 + 1)`: the pixel's output block by bicubic interpolation, then
-            what the pixel has over the mean of its 5x5 neighbours.
-        """
-        with torch.autocast(frame.device.type, enabled=False):
-            wide = mirror(frame.float(), self.skip.shape[-1] // 2)
-            phases = F.conv2d(wide.contiguous(memory_format=torch.channels_last), self.skip)
-        return _rows(phases)
-
-    def _assemble(self, rows: Tensor, shape: torch.Size) -> Tensor:
-        """Lay output blocks, `(B * H * W, scale**2)`, side by side: `(B, 1, H * s, W * s)`."""
-        batch, _, height, width = shape
-        blocks = rows.view(batch, height, width, self.scale, self.scale).transpose(2, 3)
-        return blocks.reshape(batch, 1, height * self.scale, width * self.scale)
-
-
-def _rows(image: Tensor) -> Tensor:
-    """`(B, C, H, W)` as a table with one row for each pixel; free for channels-last memory."""
-    return image.permute(0, 2, 3, 1).reshape(-1, image.shape[1])
-
-
-def _filters(scale: int, phase: float) -> Tensor:
-    """Bicubic interpolation for each output phase, and a high pass: `(scale**2 + 1, 1, K, K)`."""
-    cubic = interpolation_kernel(scale, phase=phase)
-    size = cubic.shape[-1]
-    high_pass = torch.zeros(1, 1, size, size)
-    middle = slice(size // 2 - 2, size // 2 + 3)
-    high_pass[..., middle, middle] = -1 / 25
-    high_pass[..., size // 2, size // 2] += 1
-    return torch.cat((cubic, high_pass)).contiguous(memory_format=torch.channels_last)

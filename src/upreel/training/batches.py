@@ -265,4 +265,4 @@ def _margin(spec: Spec) -> int:
 
 def _makes_new(spec: Spec) -> bool:
     """Whether frames are made between others along flow."""
-    return "flow_along" in spec.inputs
+    return "flow_along" in spec.inputs and spec.rate > 1

@@ -31,7 +31,11 @@ def enlarge_clips(network: nn.Module, batch: Batch, *, checkpointing: bool) -> T
         UsageError: the sequences are too short for a step that sees all its neighbours.
     """
     spec = cast(Upscaler, network).spec
-    flow = batch.flow_within(spec.past, spec.future) if "flow" in spec.inputs else None
+    flow = None
+    if "flow" in spec.inputs:
+        flow = batch.flow_within(spec.past, spec.future)
+    elif "flow_along" in spec.inputs:
+        flow = batch.flow_within(1, 1)
     if checkpointing:
         made = _step_by_step(cast(Upscaler, network), batch.low, flow)
         return made[:, : batch.high.shape[1]]  # after the last one that is given there is none
