@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
 
-from upreel.data.cache import open_pack, pack
+from upreel.data.cache import Version, open_pack, pack
 from upreel.data.clips import Clip, find_clips, has_splits
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import Codes, degrade, samples_first
@@ -26,6 +27,7 @@ from upreel.data.samples import Batch, Sampler, by_length
 from upreel.data.sources import FileSource, ProceduralSource, Scenes
 from upreel.errors import UsageError
 from upreel.models.upscaler import Spec
+from upreel.ops.flow import Dis
 from upreel.training.ranks import Ranks
 from upreel.training.recipe import Recipe
 from upreel.training.schedule import stage_at
@@ -140,7 +142,7 @@ def open_batches(
     drawn = all(clip.procedural is not None for part in parts for clip in part.train)
     if recipe.data.packed and not drawn:
         _check_packed(recipe.network.name, spec)
-        draw = _draw_packed(recipe, spec, _prepare(recipe, parts, cache, progress), ranks)
+        draw = _draw_packed(recipe, spec, _prepare(recipe, parts, spec, cache, progress), ranks)
     else:
         draw = _draw_from_files(recipe, parts, spec, ranks)
 
@@ -167,19 +169,25 @@ def _check_packed(network: str, spec: Spec) -> None:
             "expected a network that makes a frame for each that it sees with packed clips, found "
             f"{network}, which makes {spec.rate}; set data.packed=false"
         )
-    wanted = (max(spec.past, 1), max(spec.future, 1), spec.flow)
-    if "flow" in spec.inputs and wanted != (1, 1, "dis"):
+    near = "flow" not in spec.inputs or max(spec.past, spec.future) <= 1
+    if spec.inputs and not (near and spec.flow in get_args(Dis)):
         raise UsageError(
-            "expected a network that wants the flow 'dis' to at most 1 frame before and after with "
-            f"packed clips, found {network}, which wants {spec.flow!r} to {spec.past} and "
-            f"{spec.future}; set data.packed=false"
+            f"expected a network that wants flow of {', '.join(get_args(Dis))} to at most 1 frame "
+            f"before and after with packed clips, found {network}, which wants {spec.flow!r} to "
+            f"{spec.past} and {spec.future}; set data.packed=false"
         )
 
 
 def _prepare(
-    recipe: Recipe, parts: Sequence[Part], cache: Path, progress: Callable[[str], None]
+    recipe: Recipe,
+    parts: Sequence[Part],
+    spec: Spec,
+    cache: Path,
+    progress: Callable[[str], None],
 ) -> Sampler:
-    packing, versions, weights = recipe.packing, [], list[float]()
+    flow = cast(Dis, spec.flow) if spec.inputs else "dis"
+    packing = replace(recipe.packing, flow=flow)
+    versions, weights = list[Version](), list[float]()
     for part in parts:
         for made in pack(part.train, cache / part.name, packing):
             progress(f"prepared {made}")
