@@ -95,6 +95,8 @@ def test_what_a_run_leaves(tmp_path: Path, clips: Path) -> None:
     figures = read_metrics(path)
     assert [figure["step"] for figure in figures if "loss" in figure] == list(range(1, 8))
     assert [figure["step"] for figure in figures if "psnr" in figure] == [3, 6, 7]
+    scores = {figure["step"]: figure["psnr"] for figure in figures if "psnr" in figure}
+    assert provenance.curve == scores
     assert figures[0]["rate"] == pytest.approx(1e-3)  # half of the way up to 2e-3
     rows = [row["name"] for row in json.loads(path.with_name("report.json").read_text())["rows"]]
     assert rows[0] == "bicubic"

@@ -58,6 +58,7 @@ class Provenance(BaseModel):
         recipe: the file that made it.
         commit: the state of the project that made it.
         scores: for each protocol its figures, such as `{"val-bi-y8": {"psnr": 31.2}}`.
+        curve: PSNR of the validation clips in dB, by the steps done.
         licence: an SPDX identifier.
     """
 
@@ -71,6 +72,7 @@ class Provenance(BaseModel):
     recipe: str
     commit: str = "unknown"
     scores: dict[str, dict[str, float]] = {}
+    curve: dict[int, float] = {}
     licence: str = "Apache-2.0"
 
 

@@ -170,6 +170,11 @@ class Run:
         complete = [line for line in lines if line.endswith("\n")]
         path.write_text("".join(li for li in complete if json.loads(li)["step"] <= self.step))
 
+    def curve(self) -> dict[int, float]:
+        """The PSNR of each validation so far, in dB, by the steps done."""
+        lines = map(json.loads, (self.out / METRICS).read_text().splitlines())
+        return {figures["step"]: figures["psnr"] for figures in lines if "psnr" in figures}
+
     @contextmanager
     def metrics(self, *, written: bool = True) -> Iterator[Log]:
         """Append figures to the log of the run, one line each, or to nothing."""

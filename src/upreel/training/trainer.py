@@ -271,7 +271,8 @@ def _finish(
         with run.metrics() as log:
             log({"step": run.step, **means})
         _draw(network, run, protocol, held_out)
-        path = export(recipe, run.average, clips, run.out, scores={recipe.protocol: means})
+        scores = {recipe.protocol: means}
+        path = export(recipe, run.average, clips, run.out, scores=scores, curve=run.curve())
         over = report.baselines[0]
         gain = report.gain(report[recipe.name], over)
         progress(f"{recipe.protocol}: {json.dumps(means)}, {gain:+.2f} dB over {over}")
