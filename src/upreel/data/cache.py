@@ -29,7 +29,7 @@ from upreel.ops.flow import Dis, dis_flow
 
 log = logging.getLogger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 """Of the files; to be raised when flow or low frames are made in another way."""
 LONGEST = 1000
 """Frames of a clip that are read; a version may choose among them."""

@@ -4,7 +4,7 @@ Every network names the provider that it was trained with (`Spec.flow`); a user 
 
 * `dis`: OpenCV's DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse search") on 8-bit
   luma, down to single pixels: what is carried along the motion by a fraction of a large pixel must
-  be known to a fraction of a small one. It costs about 3 ms of one core for 320x180.
+  be known to a fraction of a small one. It costs about 4 ms of one core for 320x180.
 * `dis-half`: the same down to half of the resolution, with patches that lie closer: for networks
   that look at motion there. Larger motion is found more often, in half the time.
 * `farneback`: OpenCV's Farneback flow (2003, "Two-frame motion estimation based on polynomial
@@ -60,7 +60,7 @@ def _solver(kind: Dis) -> cv2.DISOpticalFlow:
         cv2.setNumThreads(1)
         solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
         solver.setFinestScale(1 if kind == "dis-half" else 0)
-        solver.setPatchStride(4 if kind == "dis-half" else 6)
+        solver.setPatchStride(6 if kind == "dis-double" else 4)
         solver.setGradientDescentIterations(16 if kind == "dis-half" else 8)
         solver.setVariationalRefinementIterations(5 if kind == "dis-double" else 0)
         setattr(_solvers, kind, solver)
