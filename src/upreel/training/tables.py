@@ -36,7 +36,7 @@ class Network(Table):
         name: in the zoo.
         arguments: of its constructor, beside `scale`.
         init: what to start from: a file of weights, or a name among those that ship such as
-            `swift-x4-clean`; weights for a scale of 4 serve for 2 as well. Empty: random numbers.
+            `swift-x4-clean`; those of `swift` serve for other scales too. Empty: random numbers.
     """
 
     name: str = "swift"
