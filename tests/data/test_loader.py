@@ -233,9 +233,7 @@ def test_splits_keep_clips_whole_and_to_the_seed() -> None:
 
 @pytest.mark.parametrize(("color", "channels"), [("luma", 1), ("rgb", 3)])
 def test_clips_without_files(color: Color, channels: int) -> None:
-    sources = [
-        DrawnSource(Drawing("procedural", index, (48, 64)), color) for index in range(3)
-    ]
+    sources = [DrawnSource(Drawing("procedural", index, (48, 64)), color) for index in range(3)]
     low = partial(degrade, chain=CHAINS["BI"], scale=2)
     loader = Loader([WeightedSet("procedural", sources)], low, scale=2, seed=1)
     batch = loader.batch(0, Shape(2, 2, 12))

@@ -5,9 +5,9 @@ random places over each other, their radii with the density r^-3. Then a part of
 enlarged, looks like the whole, and power falls about as 1/f^2, as in photographs.
 
 Leaves move: the large ones each on its own, the others with the one that they fell on. A motion is
-a turn, a zoom and a shift, `z -> turn * z + shift` in complex numbers (x + iy, in pixels). Frames are
-painted three times as large and reduced by area; leaves are polygons and their textures lie in their
-own coordinates, so that nothing is resampled from frame to frame.
+a turn, a zoom and a shift, `z -> turn * z + shift` in complex numbers (x + iy, in pixels). Frames
+are painted three times as large and reduced by area; leaves are polygons and their textures lie in
+their own coordinates, so that nothing is resampled from frame to frame.
 """
 
 from __future__ import annotations
