@@ -101,7 +101,7 @@ def test_flow_leads_to_what_is_seen_and_not_to_what_is_hidden(index: int, to: in
 
 
 def test_power_falls_as_in_photographs_and_half_of_the_size_looks_the_same() -> None:
-    side, spectrum, changes = 128, 0.0, []
+    side, spectrum, changes = 128, np.zeros((128, 128)), []
     window = np.hanning(side)[:, None] * np.hanning(side)
     frequency = np.hypot(np.fft.fftfreq(side)[:, None], np.fft.fftfreq(side))
     for index in range(8):
@@ -140,6 +140,6 @@ def test_a_number_gives_the_same_clip_each_time() -> None:
     assert all(map(np.array_equal, one, same))
     (last,) = Drawing("dead-leaves", 5, SIZE, 3).draw([2])
     assert np.array_equal(last, one[2])
-    assert (last.shape, last.dtype) == ((3, *SIZE), np.uint8)
+    assert last.shape == (3, *SIZE) and last.dtype == np.uint8
     (other,) = Drawing("dead-leaves", 6, SIZE, 3).draw([2])
     assert not np.array_equal(other, last)

@@ -59,23 +59,21 @@ class Heap:
 
     def draw_frames(self, times: Iterable[int]) -> Iterator[NDArray[np.uint8]]:
         """Draw some frames, `(3, H, W)`, 8 bits."""
-        height, width = (_FINE * side for side in self.size)
-        y, x = np.mgrid[:height, :width].astype(np.float32)
-        fine = ((x + 1j * y) + (0.5 + 0.5j)) / _FINE - (0.5 + 0.5j)
+        height, width = self.size
+        fine = (_grid((_FINE * height, _FINE * width)) + (0.5 + 0.5j)) / _FINE - (0.5 + 0.5j)
+        fine = fine.astype(np.complex64)
         for t in times:
             leaf = self._paint(t)
             turn, shift = self.turns[t, self.carriers], self.shifts[t, self.carriers]
             scale = (2 / turn).astype(np.complex64)
             begin = (2 * (self.places - shift / turn)).astype(np.complex64)
-            at = fine.astype(np.complex64) * scale[leaf] + begin[leaf]
+            at = fine * scale[leaf] + begin[leaf]
             value = cv2.remap(
                 self.texture, at.real.copy(), at.imag.copy(), cv2.INTER_LINEAR,
                 borderMode=cv2.BORDER_WRAP,
             )  # fmt: skip
-            value *= self.strengths[leaf]
-            picture = cv2.resize(
-                self.colors[leaf] + value[..., None], self.size[::-1], interpolation=cv2.INTER_AREA
-            )
+            painted = self.colors[leaf] + (self.strengths[leaf] * value)[..., None]
+            picture = cv2.resize(painted, (width, height), interpolation=cv2.INTER_AREA)
             codes: NDArray[np.uint8] = np.clip(np.round(picture), 0, 255).astype(np.uint8)
             yield np.ascontiguousarray(codes.transpose(2, 0, 1))
 
