@@ -25,8 +25,8 @@ def train(
         typer.Option(
             help="A folder of clips, in place of the sets that the recipe names: one that 'upreel "
             "data prepare' has indexed; or with folders train and val of videos and image folders; "
-            "or videos and image folders themselves, and then nothing is scored. 'procedural': "
-            "clips that need no file."
+            "or videos and image folders themselves, and then nothing is scored. 'procedural' or "
+            "'dead-leaves': clips that need no file, which a recipe may also name beside FOLDER."
         ),
     ] = None,
     cache: Annotated[
@@ -63,6 +63,9 @@ def train(
 
     upreel train swift-x4-clean --data clips --out runs/try --set optimizer.rate=1e-3
     --set 'stages=[{steps=500, batch=4, crop=48, frames=6}]'
+
+    upreel train swift-x4-clean --data clips --out runs/leaves
+    --set 'data.sets=[{name="leaves", path="dead-leaves", weight=0.2}]'
 
     Then: upreel upscale in.mp4 out.mp4 --model runs/clean/swift-x4-clean.safetensors
     """

@@ -11,7 +11,7 @@ from typing import cast, get_args
 import numpy as np
 
 from upreel.data.cache import Version, open_pack, pack
-from upreel.data.clips import Clip, find_clips, has_splits
+from upreel.data.clips import Clip, find_clips, has_splits, is_drawn
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import Codes, degrade, samples_first
 from upreel.data.loader import (
@@ -24,7 +24,7 @@ from upreel.data.loader import (
     WeightedSet,
 )
 from upreel.data.samples import Batch, Sampler, by_length
-from upreel.data.sources import FileSource, ProceduralSource, Scenes
+from upreel.data.sources import DrawnSource, FileSource, Scenes
 from upreel.errors import UsageError
 from upreel.models.upscaler import Spec
 from upreel.ops.flow import Dis
@@ -73,8 +73,10 @@ class HeldOut:
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> HeldOut:
-        """Those of all sets."""
-        folders = " + ".join(str(part.folder) for part in parts if part.val)
+        """Those of all sets; drawn ones only if there are no others."""
+        parts = [part for part in parts if part.val]
+        parts = [part for part in parts if part.val[0].drawing is None] or parts
+        folders = " + ".join(str(part.folder) for part in parts)
         return cls(Path(folders), tuple(clip for part in parts for clip in part.val))
 
 
@@ -83,7 +85,7 @@ def find_parts(recipe: Recipe, data: Path | None, trust: Trust = TRUST) -> list[
 
     Args:
         recipe: with sets, unless `data` is given.
-        data: a folder that takes the place of all of them.
+        data: a folder that takes the place of all of them but those that need no file.
         trust: what the clips may cost, and where they may lead.
 
     Raises:
@@ -91,7 +93,9 @@ def find_parts(recipe: Recipe, data: Path | None, trust: Trust = TRUST) -> list[
         MediaError: there are none.
     """
     if data is not None:
-        return [_find_part(ClipSet.model_construct(name="", path=str(data)), trust)]
+        drawn = [each for each in recipe.data.sets if is_drawn(Path(each.path))]
+        given = ClipSet.model_construct(name="", path=str(data))
+        return [_find_part(each, trust) for each in (given, *drawn)]
     if not recipe.data.sets:
         raise UsageError(
             f"expected clips for {recipe.name}, whose recipe names no sets, found none; "
@@ -139,7 +143,7 @@ def open_batches(
             the network wants.
     """
     # What is drawn has no end, which a cache would give it.
-    drawn = all(clip.procedural is not None for part in parts for clip in part.train)
+    drawn = all(clip.drawing is not None for part in parts for clip in part.train)
     if recipe.data.packed and not drawn:
         _check_packed(recipe.network.name, spec)
         draw = _draw_packed(recipe, spec, _prepare(recipe, parts, spec, cache, progress), ranks)
@@ -240,14 +244,15 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
 
 def _sources(
     recipe: Recipe, part: Part, spec: Spec
-) -> Sequence[FileSource] | Sequence[ProceduralSource]:
+) -> Sequence[FileSource] | Sequence[DrawnSource]:
     """The clips of a set; those that need no file are as large and long as the recipe wants."""
-    if any(clip.procedural is None for clip in part.train):
+    drawing = part.train[0].drawing
+    if drawing is None:
         return [FileSource(clip, spec.color) for clip in part.train]
     side = max(stage.crop + 2 * _margin(spec) for stage in recipe.stages) * recipe.scale
     steps = max((each.frames - 1) * max(each.rates or (spec.rate,)) for each in recipe.stages)
     frames = steps * recipe.data.strides + 1
-    return Scenes(spec.color, (side, side), frames)
+    return Scenes(drawing.kind, spec.color, (side, side), frames)
 
 
 def _motion(recipe: Recipe, spec: Spec) -> Motion | None:

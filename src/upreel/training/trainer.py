@@ -63,7 +63,8 @@ def train(
 
     Args:
         recipe: all that the result depends on beside the clips.
-        data: a folder of clips, see `find_clips`, in place of the sets that the recipe names.
+        data: a folder of clips, see `find_clips`, in place of the sets that the recipe names,
+            except those that need no file.
             Without splits nothing is scored.
         out: folder of the run: `recipe.json`, `metrics.jsonl`, `checkpoint.pt`, `report.json`,
             `pictures` of each validation, the weights, and, if the package tensorboard is here,
