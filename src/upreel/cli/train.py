@@ -70,6 +70,8 @@ def train(
 
     upreel train swift-x4-clean --data clips --out runs/clean --resume
 
+    upreel train swift-x4-clean --data clips --out runs/clean --device cuda --compile
+
     upreel train swift-x4-clean --data clips --out runs/try --set optimizer.rate=1e-3
     --set 'stages=[{steps=500, batch=4, crop=48, frames=6}]'
 
