@@ -25,7 +25,7 @@ _INDEXED = (_aten.index, _aten.index_put, _aten.index_put_, _aten._unsafe_index)
 """What takes indices from a CPU."""
 
 
-class Elsewhere(TorchDispatchMode):
+class Elsewhere(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Refuses operations on two devices, and makes up values that come back from `META`."""
 
     def __torch_dispatch__(  # type: ignore[no-untyped-def]
@@ -74,5 +74,5 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     monkeypatch.setattr(torch, "autocast", cast)
     monkeypatch.setattr(torch, "is_autocast_enabled", enabled)
-    with Elsewhere():
+    with Elsewhere():  # type: ignore[no-untyped-call]
         yield

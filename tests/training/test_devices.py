@@ -24,6 +24,8 @@ from upreel.training.trainer import take_step, train
 __all__ = ["elsewhere"]
 
 FAST = ("clear-x4-clean", "compact-x4-clean", "st-adversarial-x4-tiny", "swift-x4-clean")
+COMPILES = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
+"""Torch's compiler uses what torch has given up."""
 
 
 def tiny(name: str) -> Recipe:
@@ -119,6 +121,7 @@ def losses_of(out: Path, *changes: str, device: str = "cpu", compiled: bool = Fa
 
 
 @pytest.mark.gpu
+@COMPILES
 @pytest.mark.parametrize("compiled", [False, True])
 def test_ten_steps_on_a_gpu_are_those_of_the_cpu(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, compiled: bool
@@ -145,6 +148,7 @@ def test_a_step_of_every_recipe_on_a_gpu(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.slow
+@COMPILES
 def test_a_compiled_network_learns_the_same(tmp_path: Path) -> None:
     expected = losses_of(tmp_path / "plain", "precision=fp32")
     compiled = losses_of(tmp_path / "compiled", "precision=fp32", compiled=True)
