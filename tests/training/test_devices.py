@@ -24,8 +24,8 @@ from upreel.training.trainer import take_step, train
 __all__ = ["elsewhere"]
 
 FAST = ("clear-x4-clean", "compact-x4-clean", "st-adversarial-x4-tiny", "swift-x4-clean")
-COMPILES = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
-"""Torch's compiler uses what torch has given up."""
+COMPILES = pytest.mark.filterwarnings("ignore:::torch")
+"""Torch's compiler uses what torch has given up, and says what it cannot follow."""
 
 
 def tiny(name: str) -> Recipe:
