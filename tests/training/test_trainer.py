@@ -135,6 +135,16 @@ def test_the_average_follows_the_weights(tmp_path: Path) -> None:
     assert run.step == 1
 
 
+def test_slow_steps_are_kept_after_minutes(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upreel.training.trainer._SAVE_AFTER", -1.0)
+    stop_before(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny("save_every=1000"), data=clips, out=tmp_path / "run")
+    assert Run.begin(tiny("save_every=1000"), tmp_path / "run", resume=True).step == 3
+
+
 def test_a_run_is_not_overwritten_and_not_mixed_with_another(tmp_path: Path, clips: Path) -> None:
     recipe, out = tiny("save_every=1"), tmp_path / "run"
     train(recipe, data=clips, out=out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import cast, get_args
 
 import numpy as np
 
+from upreel.core.background import make_ahead
 from upreel.data.cache import Version, open_pack, pack
 from upreel.data.clips import Clip, find_clips, has_splits, is_drawn
 from upreel.data.datasets.splits import split
@@ -37,7 +39,9 @@ from upreel.video.trust import TRUST, Trust
 Batches = Callable[[range], Iterator[Batch]]
 """This process's part of the batch of each step."""
 
-_WORKERS = 2
+_MOST_WORKERS = 16
+_PACKED = 4
+"""Batches of packed clips that are drawn at a time: little work, but much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,15 +211,20 @@ def _prepare(
     return sampler
 
 
+def _workers(ranks: Ranks) -> int:
+    """Threads that make batches: the cores, shared with the other processes."""
+    return max(2, min((os.cpu_count() or 1) // ranks.count, _MOST_WORKERS))
+
+
 def _draw_packed(recipe: Recipe, spec: Spec, sampler: Sampler, ranks: Ranks) -> Batches:
+    def draw(step: int) -> Batch:
+        shape = _shape(recipe, step, spec)
+        return ranks.slice(
+            sampler.batch(recipe.seed, step, size=shape.size, frames=shape.frames, crop=shape.crop)
+        )
+
     def batches(steps: range) -> Iterator[Batch]:
-        for step in steps:
-            shape = _shape(recipe, step, spec)
-            yield ranks.slice(
-                sampler.batch(
-                    recipe.seed, step, size=shape.size, frames=shape.frames, crop=shape.crop
-                )
-            )
+        return make_ahead(draw, steps, workers=_PACKED, depth=_PACKED)
 
     return batches
 
@@ -238,7 +247,7 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
     )  # fmt: skip
     return lambda steps: loader.batches(
         lambda step: _shape(recipe, step, spec), steps, rank=ranks.rank, ranks=ranks.count,
-        workers=_WORKERS,
+        workers=_workers(ranks),
     )  # fmt: skip
 
 
