@@ -19,6 +19,7 @@ from pydantic import TypeAdapter
 
 from scripts.measure_models import ADAPTER, LINEAR, REAL, Measured, Scored, Timed
 from upreel.cli.models import describe_context, describe_scores, read_spec
+from upreel.errors import UsageError
 from upreel.evaluation.html.plots import plot_front
 from upreel.evaluation.pareto import Point, find_front
 from upreel.evaluation.protocols import CRFS, find_protocol
@@ -87,6 +88,11 @@ def compose() -> dict[str, str]:
     sources = list(dict.fromkeys(weights.provenance.trained_on for weights in manifest()))
     parts.append("## Cards\n")
     for weights in manifest():
+        if weights.provenance.name not in words:
+            raise UsageError(
+                f"expected words on {weights.provenance.name} in docs/models.toml, found none: "
+                "say what it is for and what it cannot do"
+            )
         about = words[weights.provenance.name]
         number = sources.index(weights.provenance.trained_on)
         parts += describe(weights, about, measured, number)
