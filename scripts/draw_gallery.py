@@ -134,8 +134,8 @@ def find_box(show: Show, made: Mapping[str, Codes]) -> tuple[int, int, int, int]
 
 
 def _errors(frame: Codes, truth: Codes) -> NDArray[np.float32]:
-    squared: NDArray[np.float32] = (frame.astype(np.float32) - truth) ** 2
-    return squared.mean(0)
+    errors: NDArray[np.float32] = ((frame.astype(np.float32) - truth) ** 2).mean(0)
+    return errors
 
 
 def draw(show: Show, data: Path) -> dict[str, float | None]:
@@ -189,7 +189,8 @@ def main() -> None:
     text = (DOCS / "gallery.toml").read_text(encoding="utf-8")
     shows = TypeAdapter(tuple[Show, ...]).validate_python(tomllib.loads(text)["shows"])
     kept = DOCS / "gallery" / "scores.json"
-    scores = json.loads(kept.read_text()) if kept.exists() else {}
+    before = json.loads(kept.read_text()) if kept.exists() else {}
+    scores = {show.name: before[show.name] for show in shows if show.name in before}
     for show in shows:
         if arguments.only is None or show.name in arguments.only:
             scores[show.name] = draw(show, arguments.data)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -204,51 +204,60 @@ def to_svg(plot: str) -> str:
 
 def describe_compression(measured: Measured) -> Iterator[str]:
     """How models for compressed video do over CRF, and where they are worse than bicubic."""
-    models = [w.provenance for w in manifest() if REAL in w.provenance.scores]
-    for header in models:
-        if header.name.startswith(LINEAR):
+    for weights in manifest():
+        name, scale = weights.provenance.name, weights.provenance.scale
+        if REAL not in weights.provenance.scores or name.startswith(LINEAR):
             continue
         worse: list[str] = []
         for coded, crfs in CRFS.items():
-            lines: list[list[str]] = []
-            for crf in crfs:
-                found = {
-                    row.model: row
-                    for row in rows_of(f"val-{coded}{crf}-y8", header.scale, measured)
-                }
-                if {header.name, "bicubic"} <= found.keys():
-                    ours, bicubic = found[header.name], found["bicubic"]
-                    lines.append([str(crf), *set_beside(ours, bicubic)])
-                    worse += [
-                        f"{clip} at CRF {crf} of {to_codec(coded)}, "
-                        f"{psnr - bicubic.clips[clip]:+.2f} dB"
-                        for clip, psnr in ours.clips.items()
-                        if psnr < bicubic.clips[clip]
-                    ]
-            if lines:
-                yield f"### {header.name} x{header.scale}, {to_codec(coded)}\n"
-                yield table(
-                    ["CRF", "PSNR: bicubic, ours", "gain, dB", "the clip that gains least",
-                     *(f"{FIGURES[name]}: bicubic, ours" for name in list(FIGURES)[2:])],
-                    lines,
-                )  # fmt: skip
+            pairs = {crf: find_pair(name, f"val-{coded}{crf}-y8", scale, measured) for crf in crfs}
+            found = {crf: pair for crf, pair in pairs.items() if pair}
+            if found:
+                yield f"### {name} x{scale}, {to_codec(coded)}\n"
+                yield set_beside(found)
+            worse += [
+                f"{clip} at CRF {crf} of {to_codec(coded)}, {gain:+.2f} dB"
+                for crf, pair in found.items()
+                for clip, gain in find_gains(*pair).items()
+                if gain < 0
+            ]
         yield f"Worse than bicubic: {'; '.join(worse) or 'no clip at any of these'}.\n"
 
 
-def set_beside(ours: Scored, bicubic: Scored) -> list[str]:
-    """What a model scores, and bicubic, without the name of the protocol."""
-    gains = {clip: psnr - bicubic.clips[clip] for clip, psnr in ours.clips.items()}
-    least = min(gains, key=lambda clip: gains[clip])
-    others = [
-        f"{bicubic.means[name]:g}, {ours.means[name]:g}" if name in ours.means else ""
+def find_pair(
+    name: str, protocol: str, scale: int, measured: Measured
+) -> tuple[Scored, Scored] | None:
+    """What bicubic and a model score under a protocol; `None` where that was not measured."""
+    rows = {row.model: row for row in rows_of(protocol, scale, measured)}
+    return (rows["bicubic"], rows[name]) if {"bicubic", name} <= rows.keys() else None
+
+
+def find_gains(bicubic: Scored, ours: Scored) -> dict[str, float]:
+    """By how many dB each clip is better than with bicubic."""
+    return {clip: psnr - bicubic.clips[clip] for clip, psnr in ours.clips.items()}
+
+
+def set_beside(pairs: Mapping[int, tuple[Scored, Scored]]) -> str:
+    """The table of a model beside bicubic over CRF."""
+    shown = [
+        name
         for name in list(FIGURES)[2:]
+        if all(name in row.means for pair in pairs.values() for row in pair)
     ]
-    return [
-        f"{bicubic.means['psnr']:.2f}, {ours.means['psnr']:.2f}",
-        f"{ours.means['psnr'] - bicubic.means['psnr']:+.2f}",
-        f"{least} {gains[least]:+.2f}",
-        *others,
-    ]
+    lines = []
+    for crf, (bicubic, ours) in pairs.items():
+        gains = find_gains(bicubic, ours)
+        least = min(gains, key=lambda clip: gains[clip])
+        psnr = bicubic.means["psnr"], ours.means["psnr"]
+        figures = [f"{bicubic.means[name]:g}, {ours.means[name]:g}" for name in shown]
+        lines.append(
+            [f"{crf}", f"{psnr[0]:.2f}, {psnr[1]:.2f}", f"{psnr[1] - psnr[0]:+.2f}",
+             f"{least} {gains[least]:+.2f}", *figures]
+        )  # fmt: skip
+    others = [f"{FIGURES[name]}: bicubic, ours" for name in shown]
+    return table(
+        ["CRF", "PSNR: bicubic, ours", "gain, dB", "the clip that gains least", *others], lines
+    )
 
 
 def to_codec(coded: str) -> str:

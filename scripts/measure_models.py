@@ -194,7 +194,7 @@ def plan(candidates: Sequence[Candidate]) -> Iterator[Task]:
         for coded, crfs in CRFS.items():
             if coded == "codec" or scale == 4:
                 others = (f"val-{coded}{crf}-y8" for crf in crfs)
-                metrics = USUAL if scale == 4 else USUAL[:3]
+                metrics = USUAL if scale == 4 else USUAL[:1]
                 yield from ((name, scale, networks, metrics) for name in others if name != REAL)
 
 
@@ -249,7 +249,7 @@ def time(models: Sequence[Candidate], scores: Sequence[Scored]) -> list[Timed]:
     ]  # fmt: skip
 
 
-Row = TypeVar("Row", Scored, Timed)
+Row = TypeVar("Row", bound=Scored | Timed)
 
 
 def merge(before: Sequence[Row], now: Sequence[Row]) -> tuple[Row, ...]:
