@@ -41,7 +41,8 @@ REAL = "val-codec24-y8"
 """The protocol of models for compressed video."""
 LINEAR = "linear:"
 """How the best linear filters are called: one of a scale is timed for all."""
-USUAL = ("psnr", "ssim", "tof", "warp-difference", "flicker")
+STEADY = ("psnr", "tof", "warp-difference", "flicker")
+USUAL = ("psnr", "ssim", *STEADY[1:])
 SLOW = 300.0
 """Milliseconds for a small frame from which on speed is measured on a few frames only."""
 
@@ -193,8 +194,8 @@ def plan(candidates: Sequence[Candidate]) -> Iterator[Task]:
         networks = tuple(model for model in models if not model.name.startswith(LINEAR))
         for coded, crfs in CRFS.items():
             if coded == "codec" or scale == 4:
+                metrics = STEADY if (coded, scale) == ("codec", 4) else STEADY[:1]
                 others = (f"val-{coded}{crf}-y8" for crf in crfs)
-                metrics = USUAL if scale == 4 else USUAL[:1]
                 yield from ((name, scale, networks, metrics) for name in others if name != REAL)
 
 
