@@ -37,7 +37,7 @@ HEAD = """# What it looks like
 
 Drawn by `scripts/draw_gallery.py` from `docs/gallery.toml`. Each row is one part of one frame,
 enlarged by bicubic interpolation, by the model that is named, and, where we made the small clip, as
-it was before. PSNR is that of the part in RGB. The networks saw the frames before and after too.
+it was before. PSNR is that of the part in RGB. A network has seen the eleven frames before too.
 Pixels are shown larger without smoothing.
 
 *Unseen* clips are validation clips (or the sample), which no network was trained on. *Seen* ones
@@ -166,7 +166,7 @@ def measure(part: Codes, truth: Codes) -> float:
 
 def describe(show: Show, scores: Mapping[str, float | None]) -> Iterator[str]:
     """The lines of a row."""
-    labels = [f"{name}, {psnr} dB" if psnr else name for name, psnr in scores.items()]
+    labels = [f"{name}, {psnr:.2f} dB" if psnr else name for name, psnr in scores.items()]
     if show.chain:
         labels.append("before")
     made = f"made small by `{show.chain}`, " if show.chain else "the file as it is, "

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import scripts.draw_models
+import scripts.measure_models
 from scripts.draw_models import (
     DOCS,
     compare,
@@ -74,7 +75,7 @@ def test_measurements_of_files_that_do_not_ship_any_more_do_not_count(
     rows = (scored("bicubic", 28.0), scored("swift:real", 29.0), scored("rlsp", 30.0))
     stale = replace(rows[1], sha256="other")
     linear = replace(rows[0], model="linear", sha256="other")
-    text = scripts.draw_models.ADAPTER.dump_json(Measured(scores=(*rows, stale, linear)))
+    text = scripts.measure_models.ADAPTER.dump_json(Measured(scores=(*rows, stale, linear)))
     monkeypatch.setattr(scripts.draw_models, "DOCS", tmp_path)
     (tmp_path / "models.json").write_bytes(text)
     assert read_measured().scores == rows
