@@ -78,13 +78,14 @@ def _place(monkeypatch: pytest.MonkeyPatch) -> None:
         data: Path,
         protocol: str,
         *,
+        scale: int,
         repetitions: int,
         trust: Trust,
         progress: Callable[[str], None],
     ) -> tuple[list[Point], str]:
         progress(f"{repetitions} x {source.name}")
         points = [Point("swift", 40.0, 10**8, 31.0), Point("slow", 400.0, None, 33.0)]
-        return points, f"{models} on {data.name} under {protocol}"
+        return points, f"{models} on {data.name} under {protocol} x{scale}"
 
     monkeypatch.setattr(upreel.evaluation.quality, "place", place)
     monkeypatch.setenv("COLUMNS", "200")

@@ -70,6 +70,7 @@ def test_a_process_measures_itself_apart(tmp_path: Path) -> None:
     own = peak_memory()
     del ballast
     assert timing.frames == 6
+    assert run_apart(Case("bicubic", (64, 48), 6, scale=3), tmp_path / "in.mp4").frames == 6
     assert timing.cpu > 0
     assert {"decode", "network", "encode"} <= set(timing.stages)
     if timing.memory is not None and own is not None:

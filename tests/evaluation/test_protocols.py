@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from upreel.data.degradations import CHAINS, parse_chain
 from upreel.errors import UsageError
 from upreel.evaluation.protocols import PROTOCOLS, find_protocol
 
@@ -36,6 +37,8 @@ def test_no_two_protocols_read_the_same() -> None:
         ("udm10-bd-basicvsr-y", ("12x12", "Y of BT.601")),
         ("stvsr-vid4", ("every other frame",)),
         ("val-tsr-y8", ("x1: frames as they are", "of first 15 frames those made anew")),
+        ("val-codec36-y8", ("x264", "CRF 36", "first 15 frames")),
+        ("val-hevc18-y8", ("x265", "CRF 18", "border of 8")),
         ("rbpn-script", ("Pillow", "RGB, neither rounded", "top, left, bottom, right: 5 5 4 4")),
         ("ristn-script", ("Pillow", "whole levels", "2 frames dropped", "704", "7x7")),
     ],
@@ -47,10 +50,22 @@ def test_benchmarks_are_fixed_as_the_field_runs_them(name: str, words: tuple[str
 
 @pytest.mark.parametrize(
     ("name", "scale", "phase"),
-    [("val-bi-y8", 4, 0.0), ("val-codec24-y8", 2, 0.0), ("val-bd-duf-y8", 4, -1.5)],
+    [
+        ("val-bi-y8", 4, 0.0),
+        ("val-hevc36-y8", 3, 0.0),
+        ("val-codec24-y8", 2, 0.0),
+        ("val-bd-duf-y8", 4, -1.5),
+    ],
 )
 def test_the_phase_is_that_of_the_samples(name: str, scale: int, phase: float) -> None:
     assert find_protocol(name, scale).phase == phase
+
+
+def test_every_degradation_is_known_to_the_data() -> None:
+    made = {protocol.degradation for protocol in PROTOCOLS.values()}
+    assert made - {"PIL", "none"} <= set(CHAINS)
+    assert CHAINS["codec27"] == parse_chain("BI+codec(codec=h264, crf=27)")
+    assert CHAINS["hevc30"] == parse_chain("BI+codec(codec=h265, crf=30)")
 
 
 def test_unknown_protocols_and_scales_are_refused() -> None:

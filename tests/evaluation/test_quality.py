@@ -49,6 +49,7 @@ def test_each_model_has_its_own_score_and_time(clips: Path) -> None:
         assert found[name].psnr == pytest.approx(report[name].psnr)
         assert found[name].milliseconds == pytest.approx(1000 * seconds / FRAMES)
         assert found[name].memory == 7_000_000
+    assert title.endswith("320x180 to 1280x720")
     assert found["bicubic"].psnr != found["lanczos"].psnr
     assert told == [
         "quality of lanczos, bicubic", "lanczos 320x180, run 1 of 1", "bicubic 320x180, run 1 of 1"
@@ -60,6 +61,18 @@ def test_all_are_those_of_this_scale(clips: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(upreel.evaluation.quality, "known", lambda: known)
     points, _ = place("all", clips / "clip.mp4", clips, "val-bi-y8", repetitions=1)
     assert [point.model for point in points] == ["bicubic", "lanczos"]
+
+
+def test_other_scales_come_to_about_the_same_size(clips: Path) -> None:
+    told: list[str] = []
+    points, title = place(
+        "bicubic", clips / "clip.mp4", clips, "val-bi-y8",
+        scale=3, repetitions=1, progress=told.append,
+    )  # fmt: skip
+    assert title == "val-bi-y8 x3 on clips, time from file to file 426x240 to 1278x720"
+    assert told[-1] == "bicubic 426x240, run 1 of 1"
+    report = score({"bicubic": load("bicubic", 3)}, find_protocol("val-bi-y8", 3), clips)
+    assert points[0].psnr == pytest.approx(report["bicubic"].psnr)
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,7 @@ def test_what_ships_is_what_the_manifest_says() -> None:
     for weights in manifest():
         provenance = weights.provenance
         assert shipped(provenance.name, provenance.scale) == weights.path  # checks the SHA-256
+        assert weights.bytes == weights.path.stat().st_size
         if provenance.network in ZOO:
             upscaler = load(provenance.name, provenance.scale)
             assert upscaler.spec.scale == provenance.scale

@@ -37,6 +37,9 @@ def bench(
         typer.Option(help="Clips that quality is measured on; else the bundled sample alone."),
     ] = None,
     protocol: Annotated[str, typer.Option(help="How quality is measured.")] = "val-bi-y8",
+    scale: Annotated[
+        int, typer.Option(min=2, max=4, help="With --models: how many times larger.")
+    ] = 4,
     html: Annotated[
         Path | None, typer.Option(help="With --models: a file for the plot, .html.")
     ] = None,
@@ -63,10 +66,9 @@ def bench(
     from rich.console import Console
 
     from upreel.evaluation import pareto
+    from upreel.evaluation.bench import SCALE, default_cases, to_json, to_table
     from upreel.evaluation.bench import bench as measure
-    from upreel.evaluation.bench import default_cases, to_json, to_table
     from upreel.evaluation.html import check_target, write
-    from upreel.evaluation.measure import SCALE
     from upreel.evaluation.quality import place
     from upreel.evaluation.resets import measure_price
     from upreel.models.weights import load
@@ -84,6 +86,7 @@ def bench(
                 source or sample,
                 data or sample.parent,
                 protocol,
+                scale=scale,
                 repetitions=repetitions,
                 trust=trust,
                 progress=lambda line: typer.echo(line, err=True),

@@ -143,7 +143,8 @@ class Encode:
 
 CHAINS: dict[str, Chain] = {
     **{kind: (Reduce(kind),) for kind in get_args(Reduction)},
-    **{f"codec{crf}": (Reduce("BI"), Encode(crf=(crf,))) for crf in (18, 24, 28, 32)},
+    **{f"codec{crf}": (Reduce("BI"), Encode(crf=(crf,))) for crf in range(18, 37)},
+    **{f"hevc{crf}": (Reduce("BI"), Encode(("h265",), (crf,))) for crf in range(18, 37)},
 }
 """Chains that have a name."""
 _STEPS: dict[str, type[Blur | Noise | Encode]] = {"blur": Blur, "noise": Noise, "codec": Encode}

@@ -26,6 +26,9 @@ from upreel.video.trust import TRUST, Trust
 STAGES = ("decode", "to tensor", "inputs", "network", "to frame", "encode")
 PEER = "compact"
 LANCZOS = "lanczos"
+SCALE = 4
+SIZES = {4: (320, 180), 3: (426, 240), 2: (640, 360)}
+"""(width, height) that each scale brings to about 1280x720."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +38,15 @@ class Case:
     Attributes:
         model: a model by name, `compact` (random weights serve for speed), or `lanczos` (of
             libswscale).
-        size: (width, height) of the input; the output is four times larger.
+        size: (width, height) of the input.
         frames: how many.
+        scale: how many times larger the output is.
     """
 
     model: str
-    size: tuple[int, int] = (320, 180)
+    size: tuple[int, int] = SIZES[SCALE]
     frames: int = 240
+    scale: int = SCALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +157,7 @@ def to_table(measured: Sequence[tuple[Case, Timing]]) -> Table:
     table = Table("", title="Decode, enlarge x4, encode with x264 veryfast", box=box.SIMPLE)
     columns = [_figures(case, timing, measured) for case, timing in measured]
     for case, _ in measured:
-        width, height = (4 * side for side in case.size)
+        width, height = (case.scale * side for side in case.size)
         table.add_column(f"{case.model}\n{width}x{height}", justify="right")
     for name in columns[0]:
         table.add_row(name, *(column[name] for column in columns))

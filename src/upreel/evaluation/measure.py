@@ -25,7 +25,6 @@ from upreel.models.weights import load, prepare
 from upreel.video.encoding import Encoding
 
 ENCODING = Encoding(codec="libx264", crf=18, preset="veryfast")
-SCALE = 4
 
 
 def measure(case: Case, source: Path) -> Timing:
@@ -56,26 +55,28 @@ _Measured = tuple[int, float, float, Mapping[Stage, float]]
 
 
 def _upscale(case: Case, source: Path, target: Path) -> _Measured:
-    upscaler = _upscaler(case.model)
+    upscaler = _upscaler(case.model, case.scale)
     cpu = time.process_time()
-    result = upscale(source, target, Options(scale=SCALE, encoding=ENCODING), upscaler=upscaler)
+    result = upscale(
+        source, target, Options(scale=case.scale, encoding=ENCODING), upscaler=upscaler
+    )
     return result.frames, result.seconds, time.process_time() - cpu, result.stages
 
 
-def _upscaler(model: str) -> Upscaler:
+def _upscaler(model: str, scale: int) -> Upscaler:
     """A model, or the peer, on the device and in the precision that users get."""
     device = choose_device()
     dtype = choose_precision("auto", device)
     if model != PEER:
-        return load(model, SCALE, device=device, dtype=dtype)
-    network = Compact(SCALE, color="luma")
+        return load(model, scale, device=device, dtype=dtype)
+    network = Compact(scale, color="luma")
     prepare(network, device=device, dtype=dtype)
     return network
 
 
 def _scale_with_swscale(case: Case, source: Path, target: Path) -> _Measured:
     scaler, stages = VideoReformatter(), Stages()
-    width, height = (SCALE * side for side in case.size)
+    width, height = (case.scale * side for side in case.size)
 
     def lanczos(frame: av.VideoFrame) -> av.VideoFrame:
         return scaler.reformat(frame, width, height, interpolation="LANCZOS")

@@ -9,17 +9,27 @@ from typing import Literal
 from upreel.data.datasets.layouts import REDS4
 from upreel.errors import UsageError
 
-Degraded = Literal["BI", "BD-DUF", "BD-BasicVSR", "codec24", "PIL", "none"]
-"""How low frames are made: the names of `data.degradations`, Pillow's bicubic, or not at all."""
+CRFS = {"codec": range(18, 37, 3), "hevc": range(18, 37, 6)}
+"""How much low frames are compressed, by what names of protocols call H.264 and H.265."""
 
-WORDINGS: dict[Degraded, str] = {
+WORDINGS = {
     "BI": "antialiased bicubic reduction",
     "BD-DUF": "Gaussian blur (sigma 0.4 x scale, 13x13) sampled from the first pixel",
     "BD-BasicVSR": "Gaussian blur (sigma 1.6, 12x12) sampled at the middle of each block",
-    "codec24": "antialiased bicubic reduction, then H.264 (x264, medium without mbtree, CRF 24)",
+    **{
+        f"codec{crf}": "antialiased bicubic reduction, then H.264 (x264, medium without mbtree, "
+        f"CRF {crf})"
+        for crf in CRFS["codec"]
+    },
+    **{
+        f"hevc{crf}": "antialiased bicubic reduction, then H.265 (x265, medium without cutree, "
+        f"CRF {crf})"
+        for crf in CRFS["hevc"]
+    },
     "PIL": "antialiased bicubic reduction as Pillow does it",
     "none": "frames as they are",
 }
+"""How low frames are made: the names of `data.degradations`, Pillow's bicubic, or not at all."""
 
 Colors = Literal["luma", "y", "rgb"]
 """What is read and scored: `luma` is a video's own Y plane, read, reduced and scored alone; `y` is
@@ -46,7 +56,7 @@ class Protocol:
 
     Attributes:
         name: with which every score is printed.
-        degradation: how low frames are made; they are 8 bits.
+        degradation: how low frames are made, one of `WORDINGS`; they are 8 bits.
         scale: by how much they are smaller.
         colors: what is scored.
         levels: whether results are rounded first.
@@ -64,7 +74,7 @@ class Protocol:
     """
 
     name: str
-    degradation: Degraded
+    degradation: str
     scale: int = 4
     colors: Colors = "y"
     levels: Levels = "rounded"
@@ -140,7 +150,11 @@ _FIDELITY = ("psnr", "ssim")
 _LISTED = (
     Protocol("val-bi-y8", "BI", colors="luma", frames=15, crop=(8, 8, 8, 8)),
     Protocol("val-bd-duf-y8", "BD-DUF", colors="luma", frames=15, crop=(8, 8, 8, 8)),
-    Protocol("val-codec24-y8", "codec24", colors="luma", frames=15, crop=(8, 8, 8, 8)),
+    *(
+        Protocol(f"val-{name}{crf}-y8", f"{name}{crf}", colors="luma", frames=15, crop=(8, 8, 8, 8))
+        for name, crfs in CRFS.items()
+        for crf in crfs
+    ),
     Protocol(
         "val-tsr-y8", "none", scale=1, colors="luma", frames=15, selection="new", rate=2,
         crop=(8, 8, 8, 8), metrics=_FIDELITY,

@@ -6,11 +6,11 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import cast
+from typing import TypedDict, cast
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -78,17 +78,28 @@ class Provenance(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """One file of weights with what it says of itself."""
+    """One file of weights with what it says of itself.
+
+    Attributes:
+        path: of the file.
+        provenance: its header.
+        bytes: its size, as the manifest states it.
+        sha256: of the file, as the manifest states it.
+        parameters: how many numbers it holds.
+    """
 
     path: Path
     provenance: Provenance
-    sha256: str = ""
-    parameters: int = field(default=0, compare=False)
+    bytes: int
+    sha256: str
+    parameters: int
 
-    @property
-    def bytes(self) -> int:
-        """The size of the file."""
-        return self.path.stat().st_size
+
+class Listed(TypedDict):
+    """What the manifest states of a file."""
+
+    bytes: int
+    sha256: str
 
 
 def save(path: Path, network: nn.Module, provenance: Provenance) -> None:
@@ -159,20 +170,24 @@ def manifest() -> tuple[Weights, ...]:
     Raises:
         WeightsError: a file of the manifest is missing or has no header of ours.
     """
-    listed = cast("dict[str, str]", json.loads((folder() / MANIFEST).read_text()))
-    return tuple(_entry(folder() / file, sha256) for file, sha256 in listed.items())
+    listed = cast("dict[str, Listed]", json.loads((folder() / MANIFEST).read_text()))
+    return tuple(_entry(folder() / file, stated) for file, stated in listed.items())
 
 
-def _entry(path: Path, sha256: str) -> Weights:
+def _entry(path: Path, stated: Listed) -> Weights:
     provenance, tensors = read(path)
-    return Weights(path, provenance, sha256, sum(tensor.numel() for tensor in tensors.values()))
+    parameters = sum(tensor.numel() for tensor in tensors.values())
+    return Weights(path, provenance, stated["bytes"], stated["sha256"], parameters)
 
 
 def write_manifest(directory: Path | None = None) -> Path:
-    """List every file of weights in the package's folder with its SHA-256."""
+    """List every file of weights in the package's folder with its size and its SHA-256."""
     directory = directory or folder()
-    listed = {
-        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+    listed: dict[str, Listed] = {
+        path.name: {
+            "bytes": path.stat().st_size,
+            "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+        }
         for path in sorted(directory.glob("*.safetensors"))
     }
     target = directory / MANIFEST
