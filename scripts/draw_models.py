@@ -236,8 +236,8 @@ def find_pair(
 
 
 def find_gains(bicubic: Scored, ours: Scored) -> dict[str, float]:
-    """By how many dB each clip is better than with bicubic."""
-    return {clip: psnr - bicubic.clips[clip] for clip, psnr in ours.clips.items()}
+    """By how many dB each clip is better than with bicubic, as it is printed; no zero is negative."""
+    return {clip: round(psnr - bicubic.clips[clip], 2) + 0.0 for clip, psnr in ours.clips.items()}
 
 
 def set_beside(pairs: Mapping[int, tuple[Scored, Scored]]) -> str:
