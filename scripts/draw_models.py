@@ -209,19 +209,22 @@ def describe_compression(measured: Measured) -> Iterator[str]:
         if REAL not in weights.provenance.scores or name.startswith(LINEAR):
             continue
         worse: list[str] = []
+        some = False
         for coded, crfs in CRFS.items():
             pairs = {crf: find_pair(name, f"val-{coded}{crf}-y8", scale, measured) for crf in crfs}
             found = {crf: pair for crf, pair in pairs.items() if pair}
             if found:
                 yield f"### {name} x{scale}, {to_codec(coded)}\n"
                 yield set_beside(found)
+                some = True
             worse += [
                 f"{clip} at CRF {crf} of {to_codec(coded)}, {gain:+.2f} dB"
                 for crf, pair in found.items()
                 for clip, gain in find_gains(*pair).items()
                 if gain < 0
             ]
-        yield f"Worse than bicubic: {'; '.join(worse) or 'no clip at any of these'}.\n"
+        if some:
+            yield f"Worse than bicubic: {'; '.join(worse) or 'no clip at any of these'}.\n"
 
 
 def find_pair(
@@ -233,8 +236,8 @@ def find_pair(
 
 
 def find_gains(bicubic: Scored, ours: Scored) -> dict[str, float]:
-    """By how many dB each clip is better than with bicubic."""
-    return {clip: psnr - bicubic.clips[clip] for clip, psnr in ours.clips.items()}
+    """By how many dB each clip is better than with bicubic, as it is printed; no zero is negative."""
+    return {clip: round(psnr - bicubic.clips[clip], 2) + 0.0 for clip, psnr in ours.clips.items()}
 
 
 def set_beside(pairs: Mapping[int, tuple[Scored, Scored]]) -> str:

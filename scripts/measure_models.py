@@ -17,7 +17,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -154,17 +154,24 @@ def main() -> None:
     with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
         for found in pool.map(partial(score, arguments.data), tasks):
             scores += found
-            print(found[0].protocol, f"x{found[0].scale}", len(scores), flush=True)
-    speeds: list[Timed] = []
+            print(found[0].protocol, f"x{found[0].scale}", flush=True)
+            write(replace(before, scores=merge(before.scores, scores)))
+    whole = arguments.only == [""]
+    measured = replace(before, scores=merge(() if whole else before.scores, scores))
     if not arguments.no_speed:
-        speeds = time([model for model in candidates if wanted(model.name)], scores)
-    partly = arguments.only != [""] or arguments.no_speed
-    today = (datetime.date.today().isoformat(), processor_name(), os.cpu_count() or 1)
-    measured = Measured(
-        *(today if speeds else (before.date, before.processor, before.cores)),
-        merge(before.scores, scores) if partly else tuple(scores),
-        merge(before.speeds, speeds) if partly else tuple(speeds),
-    )
+        timed = time([model for model in candidates if wanted(model.name)], scores)
+        measured = replace(
+            measured,
+            date=datetime.date.today().isoformat(),
+            processor=processor_name(),
+            cores=os.cpu_count() or 1,
+            speeds=merge(() if whole else before.speeds, timed),
+        )
+    write(measured)
+
+
+def write(measured: Measured) -> None:
+    """Write the file."""
     TARGET.write_text(json.dumps(asdict(measured), indent=1) + "\n", encoding="utf-8")
 
 

@@ -99,6 +99,7 @@ def test_what_is_beaten_is_not_on_the_front() -> None:
 
 
 def test_a_clip_that_is_worse_than_bicubic_is_named() -> None:
+    assert list(describe_compression(Measured())) == []
     good = (scored("bicubic", 28.0), scored("swift:real", 29.0))
     assert "Worse than bicubic: no clip" in "\n".join(describe_compression(Measured(scores=good)))
     bad = (
