@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from upreel.core.background import prefetch
+from upreel.core.background import make_ahead, prefetch
 
 
 def test_items_keep_their_order() -> None:
@@ -84,3 +84,23 @@ def test_closing_early_closes_the_source_and_ends_the_thread() -> None:
     stream.close()
     assert closed.is_set()
     assert threading.active_count() == before
+
+
+def test_what_is_made_ahead_keeps_its_order_and_its_distance() -> None:
+    begun: list[int] = []
+
+    def make(item: int) -> int:
+        begun.append(item)
+        return item * item
+
+    made = make_ahead(make, range(9), workers=4, depth=3)
+    assert next(made) == 0
+    assert max(begun) <= 3
+    assert list(made) == [item * item for item in range(1, 9)]
+
+
+def test_an_error_ahead_comes_in_its_turn() -> None:
+    made = make_ahead(lambda item: 1 // (2 - item), range(9), workers=4, depth=3)
+    assert [next(made), next(made)] == [0, 1]
+    with pytest.raises(ZeroDivisionError):
+        next(made)

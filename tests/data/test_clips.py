@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -68,19 +69,25 @@ def test_photographs_become_clips_in_which_nothing_is_resampled(tmp_path: Path) 
         assert len({frame.tobytes() for frame in frames}) > 3
 
 
-def test_clips_that_need_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    data = Path("procedural")
+@pytest.mark.parametrize(("name", "side"), [("procedural", 192), ("dead-leaves", 320)])
+def test_clips_that_need_no_file(
+    name: str, side: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = Path(name)
     assert has_splits(data)
     parts = [{clip.name for clip in find_clips(data, part)} for part in get_args(Split)]
     assert sum(map(len, parts)) == len(set().union(*parts))  # nothing is in two of them
     clip = find_clips(data)[0]
-    frames, again = list(read_luma(clip)), list(read_luma(clip))
-    assert (len(frames), frames[0].shape) == (16, (192, 192))
+    assert clip.drawing is not None
+    assert (clip.drawing.size, clip.drawing.frames) == ((side, side), 16)
+    few = replace(clip, drawing=replace(clip.drawing, size=(64, 64), frames=4))
+    frames, again = list(read_luma(few)), list(read_luma(few))
+    assert (len(frames), frames[0].shape) == (4, (64, 64))
     assert all(map(np.array_equal, frames, again))
     assert frames[0].std() > 8 and not np.array_equal(frames[0], frames[1])
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "procedural").mkdir()  # a folder of this name is a folder
-    with pytest.raises(MediaError, match="found none in procedural"):
+    (tmp_path / name).mkdir()  # a folder of this name is a folder
+    with pytest.raises(MediaError, match=f"found none in {name}"):
         find_clips(data)
 
 

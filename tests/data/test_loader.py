@@ -16,9 +16,10 @@ from tests.training.clips import draw_clip, write_clips
 from upreel.data.clips import find_clips
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import CHAINS, degrade
+from upreel.data.drawings import Drawing
 from upreel.data.loader import Augmentation, Color, Loader, Motion, Shape, WeightedSet
 from upreel.data.samples import Batch
-from upreel.data.sources import FileSource, ProceduralSource
+from upreel.data.sources import DrawnSource, FileSource
 from upreel.errors import UsageError
 from upreel.ops.blur import bd_duf
 from upreel.ops.resize import imresize
@@ -232,7 +233,7 @@ def test_splits_keep_clips_whole_and_to_the_seed() -> None:
 
 @pytest.mark.parametrize(("color", "channels"), [("luma", 1), ("rgb", 3)])
 def test_clips_without_files(color: Color, channels: int) -> None:
-    sources = [ProceduralSource(index, color=color, size=(48, 64)) for index in range(3)]
+    sources = [DrawnSource(Drawing("procedural", index, (48, 64)), color) for index in range(3)]
     low = partial(degrade, chain=CHAINS["BI"], scale=2)
     loader = Loader([WeightedSet("procedural", sources)], low, scale=2, seed=1)
     batch = loader.batch(0, Shape(2, 2, 12))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from importlib import resources
 
 import pytest
 import torch
@@ -14,13 +15,17 @@ from upreel.evaluation.networks import (
     Cost,
     measure_apart,
     measure_networks,
+    read_measured,
     read_published_costs,
     to_json,
     to_table,
 )
+from upreel.models import ZOO
 from upreel.models.edvr import EDVR
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Spec, State, Window
+
+MEASURED = resources.files("upreel.evaluation") / "measured" / "epyc-zen5.json"
 
 
 def make_costs() -> dict[str, list[Cost | None]]:
@@ -39,12 +44,42 @@ def test_the_table_has_both_sizes_and_what_papers_state() -> None:
     with (console := Console(width=240)).capture() as capture:
         console.print(to_table(make_costs(), "a machine"))
     text = capture.get()
-    rows = {line.split()[0]: line.split() for line in text.splitlines() if line.strip()}
+    lines = [line.split() for line in text.splitlines() if line.strip()]
+    rows = {line[0]: line for line in lines if "(measured)" not in line}
     assert "Networks on a machine" in text
     assert rows["edvr"] == ["edvr", "3,300,131", "128", "7", "320", "7", "960"]
     assert rows["rbpn"] == ["rbpn", "3,300,131", "7", "320", "-", "-"]
     assert rows["RSTT-S"][1:8] == ["(published)", "4.49", "M", "26.2", "frames", "per", "second;"]
     assert "MSITF (published)" in text
+    (measured,) = (line for line in lines if line[:2] == ["rbpn", "(measured)"])
+    assert measured[2:10] == [
+        "12,771,943",
+        "128",
+        "103824",
+        "2264",
+        "1057161",
+        "2654",
+        "AMD",
+        "EPYC",
+    ]
+
+
+def test_what_is_measured_here_can_stand_as_a_reference() -> None:
+    found = json.loads(to_json(make_costs(), "a GPU"))
+    assert set(found) >= set(json.loads(MEASURED.read_text("utf-8")))
+    for device, costs in read_measured().items():
+        assert "EPYC" in device
+        assert set(costs) <= set(ZOO)
+        assert all(cost and cost.size == size for each in costs.values()
+                   for cost, size in zip(each, SIZES, strict=True))  # fmt: skip
+
+
+@pytest.mark.gpu
+def test_a_network_is_measured_on_a_gpu() -> None:
+    cost = measure("swift", SIZES[0])
+    assert cost.memory is not None
+    assert 4 * SIZES[0][0] * SIZES[0][1] < cost.memory < torch.cuda.mem_get_info()[1]
+    assert cost.milliseconds > 0
 
 
 def test_json_is_for_machines() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from pathlib import Path
 
@@ -118,7 +119,7 @@ def test_unknown_names() -> None:
 
 
 def test_what_ships_is_what_the_manifest_says() -> None:
-    assert sum(weights.bytes for weights in manifest()) < 3_000_000
+    assert sum(weights.bytes for weights in manifest()) < 6_000_000
     for weights in manifest():
         provenance = weights.provenance
         assert shipped(provenance.name, provenance.scale) == weights.path  # checks the SHA-256
@@ -128,6 +129,15 @@ def test_what_ships_is_what_the_manifest_says() -> None:
             assert upscaler.spec.scale == provenance.scale
         assert provenance.scores, weights.path
         assert provenance.licence == "Apache-2.0"
+
+
+def test_others_may_read_what_the_umask_lets_them(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        save(tmp_path / "a.safetensors", Compact(scale=2), PROVENANCE)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "a.safetensors").stat().st_mode & 0o777 == 0o644
 
 
 def test_files_have_short_names_unless_two_are_called_the_same() -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from upreel.ops.flow import FlowProvider, dis_flow, find_flow, flow_to_neighbours
+from upreel.ops.flow import Dis, FlowProvider, dis_flow, find_flow, flow_to_neighbours
 from upreel.ops.resize import resize
 
 
@@ -114,7 +114,7 @@ def test_flow_of_small_frames_is_no_leftover(size: tuple[int, int]) -> None:
     frames = [(texture(*size, seed) * 255).byte().numpy() for seed in range(2)]
     found: list[NDArray[np.float32]] = []
     thread = threading.Thread(
-        target=lambda: found.extend(dis_flow(*frames, half=True) for _ in range(3))
+        target=lambda: found.extend(dis_flow(*frames, kind="dis-half") for _ in range(3))
     )
     thread.start()
     thread.join()
@@ -126,5 +126,38 @@ def test_flow_of_small_frames_is_no_leftover(size: tuple[int, int]) -> None:
 def test_half_of_the_resolution_finds_a_known_shift() -> None:
     wide = texture(120, 168)
     frame, neighbour = ((wide[8:108, 8 + x : 148 + x] * 255).byte().numpy() for x in (0, 6))
-    flow = dis_flow(frame, neighbour, half=True)[20:-20, 20:-20]
+    flow = dis_flow(frame, neighbour, kind="dis-half")[20:-20, 20:-20]
     np.testing.assert_allclose(flow.mean((0, 1)), [-6, 0], atol=0.2)
+
+
+@pytest.mark.parametrize("size", [(100, 140), (99, 139), (8, 9)])
+def test_twice_the_resolution_gives_flow_of_the_frames(size: tuple[int, int]) -> None:
+    wide = texture(size[0] + 16, size[1] + 16)
+    frame, neighbour = (
+        (wide[8 : 8 + size[0], x : x + size[1]] * 255).byte().numpy() for x in (8, 10)
+    )
+    flow = dis_flow(frame, neighbour, kind="dis-double")
+    assert flow.shape == (*size, 2)
+    assert flow.dtype == np.float32
+    if min(size) > 50:
+        np.testing.assert_allclose(flow[20:-20, 20:-20].mean((0, 1)), [-2, 0], atol=0.1)
+
+
+def waves(shift: float) -> NDArray[np.uint8]:
+    """Waves of 4 pixels and longer, moved to the right by any distance, 64x80."""
+    random = np.random.default_rng(1)
+    y, x = np.mgrid[:64, :80].astype(float)
+    total = np.zeros((64, 80))
+    for _ in range(60):
+        across, down, phase = random.uniform((-0.2, -0.2, 0), (0.2, 0.2, 1))
+        total += np.cos(2 * np.pi * (across * (x - shift) + down * y + phase))
+    levels: NDArray[np.uint8] = (128 + 8 * total).clip(0, 255).round().astype(np.uint8)
+    return levels
+
+
+def test_twice_the_resolution_is_nearer_to_motion_by_fractions() -> None:
+    errors = [
+        float(np.abs(dis_flow(waves(0.3), waves(0), kind=kind)[8:-8, 8:-8] - [-0.3, 0]).mean())
+        for kind in get_args(Dis)[::2]
+    ]
+    assert errors[1] < 0.8 * errors[0]

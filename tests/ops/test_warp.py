@@ -71,6 +71,22 @@ def test_gradient_of_the_rows() -> None:
     torch.testing.assert_close(rows.grad, again.grad, atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.gpu
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_rows_and_their_gradient_on_a_gpu(dtype: torch.dtype) -> None:
+    """In half precision the CPU, too, computes in the type of the rows."""
+    flow, found = torch.rand(1, 2, 9, 11) * 4 - 2, []
+    table = torch.rand(99, 5)
+    for device in ("cpu", "cuda"):
+        rows = table.to(device, dtype).requires_grad_()
+        made = sum_rows(rows, bilinear_taps(flow.to(device)))
+        made.float().square().sum().backward()  # type: ignore[no-untyped-call]
+        assert rows.grad is not None and made.dtype == rows.grad.dtype == dtype
+        found.append((made.detach().float().cpu(), rows.grad.float().cpu()))
+    close = 1e-5 if dtype == torch.float32 else 2e-2
+    torch.testing.assert_close(found[1], found[0], atol=close, rtol=close)
+
+
 def test_blocks_without_motion_are_pixel_unshuffle() -> None:
     image = torch.rand(2, 1, 12, 20)
     blocks = gather_blocks(image, torch.zeros(2, 2, 3, 5), 4)

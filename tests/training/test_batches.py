@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from tests.training.clips import draw_clip, write_clips
+from upreel.data import clips
 from upreel.data.samples import Batch
 from upreel.errors import ConfigError, UsageError
 from upreel.models.upscaler import Color, Spec
@@ -72,6 +73,25 @@ def test_sets_are_divided_by_their_shares(
 def test_a_folder_takes_the_place_of_the_sets(folders: Path) -> None:
     (only,) = find_parts(mixed(folders), folders / "bright")
     assert [clip.name for clip in only.train] == ["train"]
+
+
+@pytest.mark.parametrize("packed", ["true", "false"])
+def test_drawn_clips_stay_beside_a_folder(
+    tmp_path: Path, folders: Path, packed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(clips._TO_LEARN, "dead-leaves", 2)
+    monkeypatch.setitem(clips._SIZES, "dead-leaves", (64, 64))
+    one_stage = "stages=[{steps=1, batch=12, crop=4, frames=2}]"
+    sets = "data.sets=[{name='leaves', path='dead-leaves', weight=0.5}]"
+    recipe = read_recipe("swift-x4-clean", [sets, one_stage, f"data.packed={packed}"])
+    given, leaves = parts = find_parts(recipe, folders / "bright")
+    assert [clip.name for clip in leaves.train] == ["dead-leaves-0", "dead-leaves-1"]
+    assert HeldOut.of(parts).clips == given.val, "scores are of real clips"
+    assert HeldOut.of([leaves]).clips == leaves.val
+    spec = SPECS["luma"]
+    (batch,) = open_batches(recipe, parts, spec, tmp_path, Ranks(), lambda line: None)(range(1))
+    flat = batch.high.flatten(1).std(1) == 0  # as the folder's are
+    assert 4 <= int(flat.sum()) < 12
 
 
 @pytest.mark.parametrize("packed", ["true", "false"])

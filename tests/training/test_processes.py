@@ -39,7 +39,8 @@ def tiny(*changes: str) -> Recipe:
 
 def command(clips: Path, out: Path) -> list[str]:
     line = ["-m", "upreel", "train", "swift-x4-clean", "--data", str(clips), "--out", str(out)]
-    return [*line, "--threads", "1", *(word for change in TINY for word in ("--set", change))]
+    line += ["--threads", "1", "--device", "cpu"]
+    return [*line, *(word for change in TINY for word in ("--set", change))]
 
 
 def read_losses(weights: Path) -> list[float]:

@@ -95,6 +95,8 @@ def test_what_a_run_leaves(tmp_path: Path, clips: Path) -> None:
     figures = read_metrics(path)
     assert [figure["step"] for figure in figures if "loss" in figure] == list(range(1, 8))
     assert [figure["step"] for figure in figures if "psnr" in figure] == [3, 6, 7]
+    scores = {figure["step"]: figure["psnr"] for figure in figures if "psnr" in figure}
+    assert provenance.curve == scores
     assert figures[0]["rate"] == pytest.approx(1e-3)  # half of the way up to 2e-3
     rows = [row["name"] for row in json.loads(path.with_name("report.json").read_text())["rows"]]
     assert rows[0] == "bicubic"
@@ -131,6 +133,16 @@ def test_the_average_follows_the_weights(tmp_path: Path) -> None:
     assert not torch.equal(moved, first)
     torch.testing.assert_close(run.average.state_dict()["out.weight"], 0.75 * first + 0.25 * moved)
     assert run.step == 1
+
+
+def test_slow_steps_are_kept_after_minutes(
+    tmp_path: Path, clips: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upreel.training.trainer._SAVE_AFTER", -1.0)
+    stop_before(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        train(tiny("save_every=1000"), data=clips, out=tmp_path / "run")
+    assert Run.begin(tiny("save_every=1000"), tmp_path / "run", resume=True).step == 3
 
 
 def test_a_run_is_not_overwritten_and_not_mixed_with_another(tmp_path: Path, clips: Path) -> None:

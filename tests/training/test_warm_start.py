@@ -2,9 +2,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor
 
 from upreel.errors import WeightsError
 from upreel.models.compact import Compact
@@ -38,28 +42,52 @@ def test_the_same_scale_is_a_copy(tmp_path: Path) -> None:
 
 
 def test_what_ships_is_found_by_its_name() -> None:
-    network = Swift()
+    network = Swift(blocks=3)
     warm_start(network, "swift-x4-clean")
     _, tensors = read(folder() / "swift-x4-clean.safetensors")
     torch.testing.assert_close(network.out.weight.detach(), tensors["out.weight"].float())
 
 
-def test_a_scale_of_two_makes_the_mean_of_what_four_made(tmp_path: Path) -> None:
-    start = Swift(4, channels=8, hidden=4)
-    small = Swift(2, channels=8, hidden=4)
-    warm_start(small, save_swift(tmp_path / "a.safetensors", start))
+@pytest.mark.parametrize(("scale", "other"), [(4, 2), (4, 3), (3, 2), (2, 4)])
+def test_another_scale_makes_the_same_picture(tmp_path: Path, scale: int, other: int) -> None:
+    start = Swift(scale, channels=8, hidden=4)
+    network = Swift(other, channels=8, hidden=4)
+    warm_start(network, save_swift(tmp_path / "a.safetensors", start))
     x = torch.rand(1, 8, 12, 14)
+    frame, hidden = torch.rand(1, 1, 12, 14), torch.rand(1, 4, 12, 14)
+    last = torch.rand(1, 1, 12 * other, 14 * other)
     with torch.no_grad():
-        large = F.pixel_shuffle(start.out(x), 4)
-        expected = F.avg_pool2d(large, 2)
-        torch.testing.assert_close(F.pixel_shuffle(small.out(x), 2), expected, atol=2e-3, rtol=1e-2)
-        # The last output: each of four equal pixels counts half as much as the four did together.
-        block = torch.rand(1, 4, 12, 14)
-        spread = F.interpolate(F.pixel_shuffle(block, 2), scale_factor=2)
-        rest = torch.zeros(1, 5, 12, 14)
-        four = start.into(torch.cat((rest[:, :1], F.pixel_unshuffle(spread, 4), rest[:, 1:]), 1))
-        two = small.into(torch.cat((rest[:, :1], block, rest[:, 1:]), 1))
-        torch.testing.assert_close(2 * two, four, atol=5e-3, rtol=1e-2)
+        made = F.pixel_shuffle(network.out(x), other)
+        expected = by_area(F.pixel_shuffle(start.out(x), scale), (12 * other, 14 * other))
+        torch.testing.assert_close(made, expected, atol=2e-3, rtol=1e-2)
+        seen = F.pixel_unshuffle(by_area(last, (12 * scale, 14 * scale)), scale)
+        now = network.into(torch.cat((frame, F.pixel_unshuffle(last, other), hidden), 1))
+        were = start.into(torch.cat((frame, seen * other / scale, hidden), 1))
+        torch.testing.assert_close(now, were, atol=5e-3, rtol=1e-2)
+
+
+def by_area(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Each new pixel is the mean of the image over its area: differences of its integral."""
+    values = image.numpy()
+    for axis, wanted in zip((-2, -1), size, strict=True):
+        old = values.shape[axis]
+        edges = np.arange(wanted + 1) * old / wanted
+
+        def means(line: NDArray[np.float64], edges: NDArray[np.float64] = edges) -> object:
+            return np.diff(np.interp(edges, np.arange(len(line) + 1), np.cumsum([0, *line])))
+
+        values = np.apply_along_axis(means, axis, values) * wanted / old
+    return torch.from_numpy(values).float()
+
+
+@pytest.mark.parametrize("scale", [0, 3, 10**9])
+def test_a_file_that_lies_about_its_scale(tmp_path: Path, scale: int) -> None:
+    path = Path(save_swift(tmp_path / "a.safetensors", Swift(channels=8, hidden=4)))
+    provenance, tensors = read(path)
+    header = provenance.model_copy(update={"scale": scale}).model_dump_json()
+    save_file(tensors, path, metadata={"upreel": header})
+    with pytest.raises(WeightsError, match=r"Swift can start from, but those of .* do not fit"):
+        warm_start(Swift(2, channels=8, hidden=4), str(path))
 
 
 def test_weights_of_another_network(tmp_path: Path) -> None:

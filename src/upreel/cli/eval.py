@@ -24,8 +24,8 @@ def evaluate(
         Path,
         typer.Option(
             help="A folder of clips that no model was trained on; one with folders train and val, "
-            "and then val counts; one that 'upreel data prepare' made; or the word procedural: "
-            "clips that are drawn."
+            "and then val counts; one that 'upreel data prepare' made; or the word procedural "
+            "or dead-leaves: clips that are drawn."
         ),
     ],
     protocol: Annotated[

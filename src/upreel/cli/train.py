@@ -9,6 +9,7 @@ import typer
 
 from upreel.cli.console import Verbose
 from upreel.cli.trusting import MaxPixels, Protocols, trusting
+from upreel.cli.wishes import Device
 
 
 def train(
@@ -25,8 +26,8 @@ def train(
         typer.Option(
             help="A folder of clips, in place of the sets that the recipe names: one that 'upreel "
             "data prepare' has indexed; or with folders train and val of videos and image folders; "
-            "or videos and image folders themselves, and then nothing is scored. 'procedural': "
-            "clips that need no file."
+            "or videos and image folders themselves, and then nothing is scored. 'procedural' or "
+            "'dead-leaves': clips that need no file, which a recipe may also name beside FOLDER."
         ),
     ] = None,
     cache: Annotated[
@@ -46,6 +47,14 @@ def train(
         int | None,
         typer.Option(min=1, help="Of torch. With 1, the same recipe gives the same bits."),
     ] = None,
+    device: Device = "auto",
+    compiled: Annotated[
+        bool,
+        typer.Option(
+            "--compile",
+            help="Let torch compile the network: faster steps on a GPU after minutes of waiting.",
+        ),
+    ] = False,
     max_pixels: MaxPixels = None,
     protocols: Protocols = None,
     verbose: Verbose = False,
@@ -61,8 +70,13 @@ def train(
 
     upreel train swift-x4-clean --data clips --out runs/clean --resume
 
+    upreel train swift-x4-clean --data clips --out runs/clean --device cuda --compile
+
     upreel train swift-x4-clean --data clips --out runs/try --set optimizer.rate=1e-3
     --set 'stages=[{steps=500, batch=4, crop=48, frames=6}]'
+
+    upreel train swift-x4-clean --data clips --out runs/leaves
+    --set 'data.sets=[{name="leaves", path="dead-leaves", weight=0.2}]'
 
     Then: upreel upscale in.mp4 out.mp4 --model runs/clean/swift-x4-clean.safetensors
     """
@@ -80,6 +94,8 @@ def train(
         out=out,
         cache=cache,
         resume=resume,
+        device=device,
+        compiled=compiled,
         trust=trusting(max_pixels, protocols),
         progress=lambda line: typer.echo(line, err=True),
     )

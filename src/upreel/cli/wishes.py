@@ -20,7 +20,7 @@ _RATE = re.compile(r"[0-9]+(/[0-9]+|\.[0-9]*)?|\.[0-9]+")
 _TIME = re.compile(r"([0-9]+:){0,2}([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
-Flow = Literal["dis", "dis-half", "farneback", "variational", "zeros", "spynet"]
+Flow = Literal["dis", "dis-half", "dis-double", "farneback", "variational", "zeros", "spynet"]
 
 Scale = Annotated[
     int | None,

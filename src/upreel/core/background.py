@@ -1,14 +1,17 @@
-"""Work that runs ahead in its own thread, over a short queue."""
+"""Work that runs ahead in threads of its own, over a short queue."""
 
 from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator, Iterable
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -65,3 +68,24 @@ def prefetch(items: Iterable[T], *, depth: int = 4) -> Generator[T, None, None]:
     finally:
         stopped.set()
         thread.join()
+
+
+def make_ahead(
+    make: Callable[[S], T], items: Iterable[S], *, workers: int, depth: int
+) -> Generator[T, None, None]:
+    """Call `make` for each item in threads, at most `depth` items ahead, and keep their order.
+
+    An error is raised here, in its turn. When the consumer stops early, calls that have not begun
+    are dropped, and the others are waited for.
+    """
+    waiting: deque[Future[T]] = deque()
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="ahead")
+    try:
+        for item in items:
+            waiting.append(pool.submit(make, item))
+            if len(waiting) > depth:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

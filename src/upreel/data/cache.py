@@ -25,11 +25,11 @@ from upreel.core.files import PendingFile
 from upreel.data.clips import Clip, read_luma
 from upreel.data.degradations import Chain, Luma, degrade
 from upreel.errors import MediaError
-from upreel.ops.flow import dis_flow
+from upreel.ops.flow import Dis, dis_flow
 
 log = logging.getLogger(__name__)
 
-FORMAT = 4
+FORMAT = 5
 """Of the files; to be raised when flow or low frames are made in another way."""
 LONGEST = 1000
 """Frames of a clip that are read; a version may choose among them."""
@@ -63,6 +63,7 @@ class Packing:
         strides: temporal strides with flow.
         frames: of a version at most; where a clip has more, the run of them is drawn.
         smallest: clips whose low frames have a shorter side are left out.
+        flow: what finds it.
     """
 
     degradations: Mapping[str, Chain]
@@ -70,10 +71,12 @@ class Packing:
     strides: int = 2
     frames: int = LONGEST
     smallest: int = 32
+    flow: Dis = "dis"
 
     def path(self, cache: Path, clip: str, version: str) -> Path:
         """Where a version lies, without the end of its name."""
-        return cache / f"{clip}.{version}-x{self.scale}"
+        provider = "" if self.flow == "dis" else f"-{self.flow}"
+        return cache / f"{clip}.{version}-x{self.scale}{provider}"
 
 
 def pack(clips: Iterable[Clip], cache: Path, packing: Packing) -> Iterator[str]:
@@ -124,19 +127,19 @@ def _write_version(
     seen = np.asarray(high[begin:end, :height, :width])
     low = degrade(seen[:, None], degradation, scale=packing.scale, key=key)[:, 0]
     _write(stem.with_name(f"{stem.name}.npy"), low)
-    _write(stem.with_name(f"{stem.name}.flow.npy"), find_flow(low, packing.strides))
+    _write(stem.with_name(f"{stem.name}.flow.npy"), find_flow(low, packing.strides, packing.flow))
     note.write_text(text)
     return True
 
 
-def find_flow(low: Luma, strides: int) -> NDArray[np.float16]:
+def find_flow(low: Luma, strides: int, kind: Dis = "dis") -> NDArray[np.float16]:
     """Flow between the frames of a clip, `(T, S, 2, h, w, 2)`: see the head of this file."""
     flow = np.zeros((len(low), strides, 2, *low.shape[1:], 2), np.float16)
     for index, frame in enumerate(low):
         for stride in range(1, strides + 1):
             for slot, other in enumerate((index - stride, index + stride)):
                 if 0 <= other < len(low):
-                    flow[index, stride - 1, slot] = dis_flow(frame, low[other])
+                    flow[index, stride - 1, slot] = dis_flow(frame, low[other], kind=kind)
     return flow
 
 

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast, get_args
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ from torch import Tensor
 
 from upreel.data.camera import pan
 from upreel.data.datasets import index
-from upreel.data.degradations import Codes, Luma
-from upreel.data.procedural import draw_frames, draw_scene
+from upreel.data.degradations import Luma
+from upreel.data.drawings import Drawing, Drawn
 from upreel.errors import MediaError
 from upreel.ops.color import code_range, rgb_to_ycbcr
 from upreel.ops.flow import to_8_bits
@@ -30,10 +30,9 @@ PATHS = 2
 """How many camera paths are made over each photograph."""
 
 Split = Literal["train", "val", "test"]
-_PROCEDURAL: dict[Split, range] = {
-    "train": range(24), "val": range(1000, 1006), "test": range(2000, 2006)
-}  # fmt: skip
-_SIZE, _FRAMES = (192, 192), 16
+_TO_LEARN: dict[Drawn, int] = {"procedural": 24, "dead-leaves": 64}
+_TO_SCORE: dict[Split, range] = {"val": range(1000, 1006), "test": range(2000, 2006)}
+_SIZES: dict[Drawn, tuple[int, int]] = {"procedural": (192, 192), "dead-leaves": (320, 320)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +46,7 @@ class Clip:
             become the truth.
         credit: licence and source.
         still: whether it is a photograph, over which a camera is to move.
-        procedural: its number among the clips that need no file, see `data.procedural`.
+        drawing: what it shows, if it needs no file.
         group: what it is scored with apart from others, such as `fast`; empty for none.
         trust: what its files may cost, and where they may lead.
     """
@@ -57,7 +56,7 @@ class Clip:
     halve: int = 1
     credit: str = "unknown"
     still: bool = False
-    procedural: int | None = None
+    drawing: Drawing | None = None
     group: str = ""
     trust: Trust = TRUST
 
@@ -71,7 +70,7 @@ def find_clips(
         data: a folder of videos and of folders of images, or one with a folder of such for each
             split. Where it has an `index.tsv`, that says which clips there are (columns `split`,
             `name`, `kind`, `halve`, `licence`, `source`) and they lie in a folder for each split.
-            `procedural`, where nothing has this name: clips that are drawn.
+            `procedural` or `dead-leaves`, where nothing has this name: clips that are drawn.
         split: which of them, where there are splits.
         stills: whether photographs (`kind` is `stills`) become clips too.
         trust: what their files may cost, and where they may lead.
@@ -79,11 +78,8 @@ def find_clips(
     Raises:
         MediaError: there are none.
     """
-    if _is_procedural(data):
-        clips = [
-            Clip(f"procedural-{number}", data, credit="Upreel, CC0", procedural=number)
-            for number in _PROCEDURAL[split]
-        ]
+    if is_drawn(data):
+        clips = list(_list_drawings(data, split))
     elif is_indexed(data):
         read = index.read_index(data)
         clips = [
@@ -112,7 +108,7 @@ def find_clips(
 def has_splits(data: Path) -> bool:
     """Whether a folder tells clips for training from clips for validation."""
     return (
-        _is_procedural(data)
+        is_drawn(data)
         or any((data / name).is_file() for name in (INDEX, index.NAME))
         or all((data / name).is_dir() for name in ("train", "val"))
     )
@@ -147,8 +143,16 @@ def _read_index(data: Path, split: Split, *, stills: bool) -> Iterator[Clip]:
         ) from error
 
 
-def _is_procedural(data: Path) -> bool:
-    return str(data) == "procedural" and not data.exists()
+def is_drawn(data: Path) -> bool:
+    """Whether this is the name of a set that needs no file."""
+    return str(data) in get_args(Drawn) and not data.exists()
+
+
+def _list_drawings(data: Path, split: Split) -> Iterator[Clip]:
+    kind = cast(Drawn, str(data))
+    for number in range(_TO_LEARN[kind]) if split == "train" else _TO_SCORE[split]:
+        drawing = Drawing(kind, number, _SIZES[kind])
+        yield Clip(f"{kind}-{number}", data, credit="Upreel, CC0", drawing=drawing)
 
 
 def _is_video(path: Path) -> bool:
@@ -161,8 +165,8 @@ def read_luma(clip: Clip) -> Iterator[Luma]:
     Raises:
         MediaError: the clip cannot be read.
     """
-    if clip.procedural is not None:
-        for rgb in draw_procedural(clip.procedural):
+    if clip.drawing is not None:
+        for rgb in clip.drawing.draw():
             unit = torch.from_numpy(rgb).float() / 255
             yield to_8_bits(rgb_to_ycbcr(unit, "smpte170m", "tv", 8)[0])
     elif clip.still:
@@ -170,11 +174,6 @@ def read_luma(clip: Clip) -> Iterator[Luma]:
             yield np.ascontiguousarray(frame)
     else:
         yield from _decode_luma(clip)
-
-
-def draw_procedural(number: int) -> Iterator[Codes]:
-    """Draw the frames of a clip that needs no file: RGB `(3, H, W)`, 8 bits."""
-    return draw_frames(draw_scene(_SIZE, seed=0, index=number), _SIZE, range(_FRAMES))
 
 
 def _decode_luma(clip: Clip) -> Iterator[Luma]:

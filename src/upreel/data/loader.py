@@ -208,7 +208,7 @@ class Loader:
                         for index in _slice(shape, rank, ranks)
                     ]
                 )
-                if len(waiting) > 2:
+                if len(waiting) > max(2, workers // len(waiting[0])):  # no worker waits for work
                     yield self._stack([future.result() for future in waiting.popleft()])
             while waiting:
                 yield self._stack([future.result() for future in waiting.popleft()])

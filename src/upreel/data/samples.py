@@ -53,6 +53,12 @@ class Batch:
             )
         return self.flow[:, :, self.past - past : self.past + future]
 
+    def to(self, device: torch.device) -> Batch:
+        """The same on a device; a GPU goes on computing while it is copied there."""
+        low, high = (_send(side, device) for side in (self.low, self.high))
+        flow = None if self.flow is None else _send(self.flow, device)
+        return Batch(low, high, flow, self.past)
+
     def mirrored(self) -> Batch:
         """Every sequence, and then its way back without the last frame again.
 
@@ -82,6 +88,12 @@ class Batch:
     def _slot(self, offset: int) -> int | None:
         """Where the flow to a neighbour stands; nowhere for the frame itself."""
         return self.past + offset - (offset > 0) if offset else None
+
+
+def _send(tensor: Tensor, device: torch.device) -> Tensor:
+    if device.type == "cuda":
+        tensor = tensor.pin_memory()
+    return tensor.to(device, non_blocking=True)
 
 
 class Sampler:

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from upreel.data.camera import FRAMES, SIZE, pan
 from upreel.data.clips import Clip, luma_of
 from upreel.data.degradations import Codes
+from upreel.data.drawings import Drawing, Drawn
 from upreel.data.loader import Color
-from upreel.data.procedural import draw_frames, draw_scene
 from upreel.errors import MediaError
 from upreel.ops.color import rgb_to_ycbcr
 from upreel.ops.flow import to_8_bits
@@ -133,36 +133,29 @@ def _instant(frame: Frame, reader: Reader) -> Fraction:
 
 
 @dataclass(frozen=True, slots=True)
-class ProceduralSource:
-    """A clip of the set `procedural`, made when it is asked for.
+class DrawnSource:
+    """A clip that needs no file, made when it is asked for.
 
     Attributes:
-        index: of the clip; there is no last one.
-        seed: of the set.
+        drawing: which.
         color: `luma` in studio range, or `rgb`.
-        size: height and width.
-        frames: how many.
     """
 
-    index: int
-    seed: int = 0
+    drawing: Drawing
     color: Color = "luma"
-    size: tuple[int, int] = (192, 192)
-    frames: int = 16
 
     @property
     def name(self) -> str:
         """With its number."""
-        return f"procedural {self.index}"
+        return f"{self.drawing.kind} {self.drawing.index}"
 
     def measure(self) -> tuple[int, int, int]:
         """How many frames there are, their height, their width."""
-        return self.frames, *self.size
+        return self.drawing.frames, *self.drawing.size
 
     def read(self, times: Sequence[int]) -> NDArray[np.uint8]:
         """Frames at rising indices, `(T, C, H, W)`, 8 bits."""
-        scene = draw_scene(self.size, seed=self.seed, index=self.index)
-        frames = np.stack(list(draw_frames(scene, self.size, times)))
+        frames = np.stack(list(self.drawing.draw(times)))
         if self.color == "rgb":
             return frames
         unit = torch.from_numpy(frames).float() / 255
@@ -170,15 +163,17 @@ class ProceduralSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Scenes(Sequence[ProceduralSource]):
-    """Clips of the set `procedural` without an end: hardly one is ever drawn twice.
+class Scenes(Sequence[DrawnSource]):
+    """Clips of a set without an end: hardly one is ever drawn twice.
 
     Attributes:
+        kind: the set.
         color: `luma` in studio range, or `rgb`.
         size: height and width.
         frames: how many.
     """
 
+    kind: Drawn
     color: Color
     size: tuple[int, int]
     frames: int
@@ -187,11 +182,11 @@ class Scenes(Sequence[ProceduralSource]):
         return 1 << 40
 
     @overload
-    def __getitem__(self, place: int) -> ProceduralSource: ...
+    def __getitem__(self, place: int) -> DrawnSource: ...
     @overload
-    def __getitem__(self, place: slice) -> Sequence[ProceduralSource]: ...
-    def __getitem__(self, place: int | slice) -> ProceduralSource | Sequence[ProceduralSource]:
+    def __getitem__(self, place: slice) -> Sequence[DrawnSource]: ...
+    def __getitem__(self, place: int | slice) -> DrawnSource | Sequence[DrawnSource]:
         """The first numbers belong to clips that are scored."""
         if isinstance(place, slice):
             return [self[index] for index in range(*place.indices(len(self)))]
-        return ProceduralSource(_FIRST + place, 0, self.color, self.size, self.frames)
+        return DrawnSource(Drawing(self.kind, _FIRST + place, self.size, self.frames), self.color)

@@ -9,6 +9,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 
 from upreel.data.clips import Clip, Split, find_clips, is_indexed
@@ -23,7 +24,7 @@ from upreel.evaluation.relay import Model, as_relay
 from upreel.evaluation.report import ClipScore, Report, Row
 from upreel.evaluation.results import Results, clip_fingerprint, fingerprint, versions
 from upreel.evaluation.uniform import uniform_ssim
-from upreel.inference.loop import enlarge
+from upreel.inference.loop import CPU, enlarge
 from upreel.inference.stages import Stages
 from upreel.metrics import Mean, Metric, Motion, Seen, make_metrics
 from upreel.models.interpolator import Interpolator
@@ -249,14 +250,21 @@ def run(model: Model, low: Sequence[Tensor], phase: float, stages: Stages) -> It
         spec = stage.spec
         between = (spec.scale, spec.rate, spec.color) == (1, 2, "luma")
         upscaler = Colored(cast(Interpolator, stage)) if between and channels == 3 else stage
-        frames = _run(upscaler, frames, phase if spec.scale > 1 else 0.0, stages)
+        place = phase if spec.scale > 1 else 0.0
+        frames = _run(upscaler, frames, place, stages, _device_of(stage))
     return frames
 
 
+def _device_of(upscaler: Upscaler) -> torch.device:
+    """Where its weights are; one without any computes on the CPU."""
+    weights = upscaler.parameters() if isinstance(upscaler, nn.Module) else ()
+    return next((weight.device for weight in weights), CPU)
+
+
 def _run(
-    upscaler: Upscaler, low: Iterator[Tensor], phase: float, stages: Stages
+    upscaler: Upscaler, low: Iterator[Tensor], phase: float, stages: Stages, device: torch.device
 ) -> Iterator[Tensor]:
     color = upscaler.spec.color
     seen = ((frame, to_seen(frame, color)) for frame in low)
-    for frame, high in enlarge(upscaler, seen, stages=stages):
+    for frame, high in enlarge(upscaler, seen, stages=stages, device=device):
         yield from_seen(high, frame, phase=phase)

@@ -22,9 +22,11 @@ from upreel.models.weights import Provenance, folder, save, write_manifest
 
 FITTED = (
     ("val-bi-y8", 2),
+    ("val-bi-y8", 3),
     ("val-bi-y8", 4),
     ("val-bd-duf-y8", 4),
     ("val-codec24-y8", 2),
+    ("val-codec24-y8", 3),
     ("val-codec24-y8", 4),
 )
 EVERY = 7

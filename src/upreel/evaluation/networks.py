@@ -123,8 +123,17 @@ def read_published_costs() -> tuple[PublishedCost, ...]:
     return TypeAdapter(tuple[PublishedCost, ...]).validate_python(tomllib.loads(text)["costs"])
 
 
+def read_measured() -> dict[str, dict[str, list[Cost | None]]]:
+    """What was measured before, by device: each file of `measured` is what `to_json` made there."""
+    folder = resources.files("upreel.evaluation") / "measured"
+    files = sorted(folder.iterdir(), key=lambda file: file.name)
+    found = [json.loads(file.read_text(encoding="utf-8")) for file in files]
+    costs = TypeAdapter(dict[str, list[Cost | None]])
+    return {each["device"]: costs.validate_python(each["networks"]) for each in found}
+
+
 def to_table(costs: dict[str, list[Cost | None]], device: str) -> Table:
-    """The costs, and what papers state of theirs."""
+    """The costs, what the same networks cost on other devices, and what papers state of theirs."""
     made = Table(title=f"Networks on {device}", caption=_CAPTION, box=box.SIMPLE)
     made.add_column("network")
     for header in ("weights", "tile"):
@@ -132,7 +141,7 @@ def to_table(costs: dict[str, list[Cost | None]], device: str) -> Table:
     for width, height in SIZES:
         for header in ("ms", "MB"):
             made.add_column(f"{header}\n{width}x{height}", justify="right")
-    made.add_column("published")
+    made.add_column("where")
     for row in _rows(costs):
         made.add_row(*row)
     return made
@@ -146,19 +155,24 @@ def to_json(costs: dict[str, list[Cost | None]], device: str) -> str:
 
 
 def _rows(costs: dict[str, list[Cost | None]]) -> list[tuple[str, ...]]:
-    rows = []
-    for name, each in costs.items():
-        known = [cost for cost in each if cost]
-        weights = f"{known[0].parameters:,}" if known else ""
-        tile = next((str(cost.tile) for cost in known if cost.tile), "")
-        figures = [figure for cost in each for figure in _figures(cost)]
-        rows.append((name, weights, tile, *figures, ""))
+    rows = [_row(name, each) for name, each in costs.items()]
+    for device, others in read_measured().items():
+        rows += [
+            _row(f"{name} (measured)", others[name], device) for name in costs if name in others
+        ]
     for entry in read_published_costs():
         weights = f"{entry.parameters:.2f} M"
         speed = "no speed" if entry.fps is None else f"{entry.fps:g} frames per second"
         blank = ("",) * (2 * len(SIZES) + 1)
         rows.append((f"{entry.method} (published)", weights, *blank, f"{speed}; {entry.source}"))
     return rows
+
+
+def _row(name: str, costs: list[Cost | None], source: str = "") -> tuple[str, ...]:
+    known = [cost for cost in costs if cost]
+    weights = f"{known[0].parameters:,}" if known else ""
+    tile = next((str(cost.tile) for cost in known if cost.tile), "")
+    return (name, weights, tile, *(figure for cost in costs for figure in _figures(cost)), source)
 
 
 def _figures(cost: Cost | None) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from upreel.data.clips import Clip, draw_procedural, read_luma
+from upreel.data.clips import Clip, read_luma
 from upreel.data.degradations import CHAINS, Codes, degrade, to_codes
 from upreel.errors import MediaError
 from upreel.evaluation.protocols import Protocol
@@ -116,8 +116,8 @@ def read_rgb(clip: Clip) -> Iterator[Codes]:
     Raises:
         MediaError: the clip cannot be read.
     """
-    if clip.procedural is not None:
-        yield from draw_procedural(clip.procedural)
+    if clip.drawing is not None:
+        yield from clip.drawing.draw()
         return
     with Reader(clip.path, trust=clip.trust) as reader:
         for frame in reader:

@@ -104,7 +104,7 @@ def _describe(upscaler: Upscaler) -> str:
 
 def clip_fingerprint(clip: Clip) -> str:
     """SHA-256 of the content of a clip's files, by their names, and how it is read."""
-    digest = hashlib.sha256(repr((clip.name, clip.halve, clip.still, clip.procedural)).encode())
+    digest = hashlib.sha256(repr((clip.name, clip.halve, clip.still, clip.drawing)).encode())
     files = sorted(clip.path.iterdir()) if clip.path.is_dir() else [clip.path]
     for file in files:
         if file.is_file():

@@ -16,6 +16,7 @@ ZOO = {
     "swift": "upreel.models.swift:Swift",
     "clear": "upreel.models.clear:Clear",
     "compact": "upreel.models.compact:Compact",
+    "rlsp": "upreel.models.rlsp:RLSP",
     "rbpn": "upreel.models.rbpn:RBPN",
     "dbpn": "upreel.models.dbpn:DBPN",
     "srresnet": "upreel.models.srresnet:SRResNet",

@@ -68,6 +68,7 @@ class Clear(DetailNetwork):
             future=self.future,
             step=self.chunk,
             inputs=frozenset({"flow_along"}),
+            flow="dis-double",
             state={
                 "features": StateSpec(self.channels),
                 "output": StateSpec(1, Fraction(self.scale)),

@@ -1,8 +1,8 @@
 """What the project's own luma networks have in common: they add detail to bicubic interpolation.
 
 Convolutions see and make detail, not brightness: what a pixel has over its blurred surroundings,
-what an earlier output has over the interpolation. Detail is small, and is made about 1 for them. The
-interpolation and the sum are computed in float32 whatever the convolutions run in, so that flat
+what an earlier output has over the interpolation. Detail is small, and is made about 1 for them.
+The interpolation and the sum are computed in float32 whatever the convolutions run in, so that flat
 areas keep their code values.
 """
 

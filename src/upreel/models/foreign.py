@@ -25,14 +25,16 @@ Arguments = dict[str, int | str | bool]
 
 _NETWORKS = (
     "rbpn", "dbpn", "srresnet", "ristn", "dflow", "basicvsrpp", "iconvsr", "basicvsr", "edvr",
-    "msitf",
+    "msitf", "rlsp",
 )  # fmt: skip
 _RENAMED_IN = {
     "ristn": "ristn", "dflow": "dflow", "basicvsrpp": "basicvsr", "iconvsr": "basicvsr",
-    "basicvsr": "basicvsr",
+    "basicvsr": "basicvsr", "rlsp": "rlsp",
 }  # fmt: skip
 """The module whose `rename` gives a network's tensors their names here; others keep theirs."""
-_WRAPPERS = ("params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator")
+_WRAPPERS = (
+    "params_ema", "params", "state_dict", "model_state_dict", "model", "net", "generator", "rlsp",
+)  # fmt: skip
 _WRAPPED = "module."
 _INCOMPLETE = (LookupError, ValueError, TypeError, ArithmeticError, RuntimeError, StopIteration)
 

@@ -30,8 +30,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upreel.models.interpolator import Between, double, flow_at
 from upreel.models.detail import Residual
+from upreel.models.interpolator import Between, double, flow_at
 from upreel.models.upscaler import Spec, State, Window
 from upreel.ops.warp import warp
 

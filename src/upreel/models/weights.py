@@ -15,7 +15,7 @@ from typing import TypedDict, cast
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as save_bytes
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
@@ -58,6 +58,7 @@ class Provenance(BaseModel):
         recipe: the file that made it.
         commit: the state of the project that made it.
         scores: for each protocol its figures, such as `{"val-bi-y8": {"psnr": 31.2}}`.
+        curve: PSNR of the validation clips in dB, by the steps done.
         licence: an SPDX identifier.
     """
 
@@ -71,6 +72,7 @@ class Provenance(BaseModel):
     recipe: str
     commit: str = "unknown"
     scores: dict[str, dict[str, float]] = {}
+    curve: dict[int, float] = {}
     licence: str = "Apache-2.0"
 
 
@@ -106,7 +108,8 @@ def save(path: Path, network: nn.Module, provenance: Provenance) -> None:
         key: (value.half() if value.is_floating_point() else value).contiguous()
         for key, value in network.state_dict().items()
     }
-    save_file(tensors, path, metadata={_HEADER_KEY: provenance.model_dump_json()})
+    # safetensors' own `save_file` leaves a file that nobody else may read.
+    path.write_bytes(save_bytes(tensors, metadata={_HEADER_KEY: provenance.model_dump_json()}))
 
 
 def read(path: Path) -> tuple[Provenance, dict[str, Tensor]]:

@@ -4,7 +4,7 @@ Every network names the provider that it was trained with (`Spec.flow`); a user 
 
 * `dis`: OpenCV's DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse search") on 8-bit
   luma, down to single pixels: what is carried along the motion by a fraction of a large pixel must
-  be known to a fraction of a small one. It costs about 3 ms of one core for 320x180.
+  be known to a fraction of a small one. It costs about 4 ms of one core for 320x180.
 * `dis-half`: the same down to half of the resolution, with patches that lie closer: for networks
   that look at motion there. Larger motion is found more often, in half the time.
 * `farneback`: OpenCV's Farneback flow (2003, "Two-frame motion estimation based on polynomial
@@ -31,7 +31,10 @@ from torch import Tensor
 
 from upreel.ops.variational import variational_flow
 
-FlowProvider = Literal["dis", "dis-half", "farneback", "variational", "zeros"]
+Dis = Literal["dis", "dis-half", "dis-double"]
+"""DIS at a resolution."""
+
+FlowProvider = Literal[Dis, "farneback", "variational", "zeros"]
 """What finds optical flow."""
 
 FlowFinder = Callable[[Tensor, Tensor], Tensor]
@@ -43,37 +46,36 @@ _AT_ONCE = 2**17  # pixels: small images are faster together, large ones would t
 _solvers = threading.local()
 
 
-def _solver(*, half: bool) -> cv2.DISOpticalFlow:
+def _solver(kind: Dis) -> cv2.DISOpticalFlow:
     """One solver of a kind for each thread: it keeps buffers and is not safe to share.
 
     OpenCV's presets stop at a quarter or half of the resolution and smooth the result there. At
     full resolution, with patches further apart and without smoothing, flow is better and the time
     the same as that of the middle preset: `docs/experiments.md`.
     """
-    name = "half" if half else "full"
-    solver: cv2.DISOpticalFlow | None = getattr(_solvers, name, None)
+    solver: cv2.DISOpticalFlow | None = getattr(_solvers, kind, None)
     if solver is None:
         # DIS splits each image over OpenCV's own threads. They would fight with torch's for the
         # same cores, and frames are many: parallel over frames, not inside one.
         cv2.setNumThreads(1)
         solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        solver.setFinestScale(1 if half else 0)
-        solver.setPatchStride(4 if half else 6)
-        solver.setGradientDescentIterations(16 if half else 8)
-        solver.setVariationalRefinementIterations(0)
-        setattr(_solvers, name, solver)
+        solver.setFinestScale(1 if kind == "dis-half" else 0)
+        solver.setPatchStride(6 if kind == "dis-double" else 4)
+        solver.setGradientDescentIterations(16 if kind == "dis-half" else 8)
+        solver.setVariationalRefinementIterations(5 if kind == "dis-double" else 0)
+        setattr(_solvers, kind, solver)
     return solver
 
 
 def dis_flow(
-    frame: NDArray[np.uint8], neighbour: NDArray[np.uint8], *, half: bool = False
+    frame: NDArray[np.uint8], neighbour: NDArray[np.uint8], *, kind: Dis = "dis"
 ) -> NDArray[np.float32]:
     """Optical flow so that `frame(p)` looks like `neighbour(p + flow(p))`.
 
     Args:
         frame: luma `(H, W)`, 8 bits.
         neighbour: same shape.
-        half: whether half of the resolution is enough.
+        kind: at which resolution it is looked for.
 
     Returns:
         `(H, W, 2)`, x then y, in pixels.
@@ -83,14 +85,32 @@ def dis_flow(
     if rows or columns:
         margin = ((0, rows), (0, columns))
         frame, neighbour = np.pad(frame, margin, "edge"), np.pad(neighbour, margin, "edge")
+    if kind == "dis-double":
+        frame, neighbour = _double(frame), _double(neighbour)
     # OpenCV gives what lies in memory where there is no level as coarse as the finest one.
-    flow = _solver(half=half and max(frame.shape) >= _HALVED).calc(
+    elif kind == "dis-half" and max(frame.shape) < _HALVED:
+        kind = "dis"
+    flow: NDArray[np.float32] = _solver(kind).calc(
         np.ascontiguousarray(frame),
         np.ascontiguousarray(neighbour),
         None,  # type: ignore[call-overload]
     )
-    found: NDArray[np.float32] = flow[:height, :width]
-    return found
+    if kind == "dis-double":
+        flow = _halve(flow)
+    return flow[:height, :width]
+
+
+def _double(frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    large = cv2.resize(frame, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    return large.astype(np.uint8, copy=False)
+
+
+def _halve(flow: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Flow at half of the size, in pixels of that size."""
+    height, width, _ = flow.shape
+    four = flow.reshape(height // 2, 2, width // 2, 2, 2)
+    small: NDArray[np.float32] = np.mean(four, (1, 3))
+    return small * np.float32(0.5)
 
 
 def to_8_bits(luma: Tensor) -> NDArray[np.uint8]:
@@ -132,8 +152,8 @@ def find_flow(frames: Tensor, neighbours: Tensor, *, provider: FlowProvider = "d
     solve: Callable[[NDArray[np.uint8], NDArray[np.uint8]], NDArray[np.float32]] = dis_flow
     if provider == "farneback":
         solve = farneback_flow
-    elif provider == "dis-half":
-        solve = partial(dis_flow, half=True)
+    elif provider in ("dis-half", "dis-double"):
+        solve = partial(dis_flow, kind=provider)
     pairs = zip(*(_luma_planes(clip) for clip in (frames, neighbours)), strict=True)
     flow = np.empty((frames[..., 0, 0, 0].numel(), height, width, 2), np.float32)
     for place, (frame, neighbour) in enumerate(pairs):

@@ -10,7 +10,6 @@ the nearest pixel of its border, unless a function says otherwise.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import torch
@@ -49,7 +48,6 @@ def bilinear_taps(flow: Tensor) -> Taps:
     return Taps(first.view(-1, 1) + steps, weight.view(-1, 4))
 
 
-@lru_cache(maxsize=64)
 def _along(size: int, device: torch.device) -> Tensor:
     return torch.arange(size, dtype=torch.float32, device=device)
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast, get_args
 
 import numpy as np
 
-from upreel.data.cache import open_pack, pack
-from upreel.data.clips import Clip, find_clips, has_splits
+from upreel.core.background import make_ahead
+from upreel.data.cache import Version, open_pack, pack
+from upreel.data.clips import Clip, find_clips, has_splits, is_drawn
 from upreel.data.datasets.splits import split
 from upreel.data.degradations import Codes, degrade, samples_first
 from upreel.data.loader import (
@@ -23,9 +26,10 @@ from upreel.data.loader import (
     WeightedSet,
 )
 from upreel.data.samples import Batch, Sampler, by_length
-from upreel.data.sources import FileSource, ProceduralSource, Scenes
+from upreel.data.sources import DrawnSource, FileSource, Scenes
 from upreel.errors import UsageError
 from upreel.models.upscaler import Spec
+from upreel.ops.flow import Dis
 from upreel.training.ranks import Ranks
 from upreel.training.recipe import Recipe
 from upreel.training.schedule import stage_at
@@ -35,7 +39,9 @@ from upreel.video.trust import TRUST, Trust
 Batches = Callable[[range], Iterator[Batch]]
 """This process's part of the batch of each step."""
 
-_WORKERS = 2
+_MOST_WORKERS = 16
+_PACKED = 4
+"""Batches of packed clips that are drawn at a time: little work, but much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,10 @@ class HeldOut:
 
     @classmethod
     def of(cls, parts: Sequence[Part]) -> HeldOut:
-        """Those of all sets."""
-        folders = " + ".join(str(part.folder) for part in parts if part.val)
+        """Those of all sets; drawn ones only if there are no others."""
+        parts = [part for part in parts if part.val]
+        parts = [part for part in parts if part.val[0].drawing is None] or parts
+        folders = " + ".join(str(part.folder) for part in parts)
         return cls(Path(folders), tuple(clip for part in parts for clip in part.val))
 
 
@@ -81,7 +89,7 @@ def find_parts(recipe: Recipe, data: Path | None, trust: Trust = TRUST) -> list[
 
     Args:
         recipe: with sets, unless `data` is given.
-        data: a folder that takes the place of all of them.
+        data: a folder that takes the place of all of them but those that need no file.
         trust: what the clips may cost, and where they may lead.
 
     Raises:
@@ -89,7 +97,9 @@ def find_parts(recipe: Recipe, data: Path | None, trust: Trust = TRUST) -> list[
         MediaError: there are none.
     """
     if data is not None:
-        return [_find_part(ClipSet.model_construct(name="", path=str(data)), trust)]
+        drawn = [each for each in recipe.data.sets if is_drawn(Path(each.path))]
+        given = ClipSet.model_construct(name="", path=str(data))
+        return [_find_part(each, trust) for each in (given, *drawn)]
     if not recipe.data.sets:
         raise UsageError(
             f"expected clips for {recipe.name}, whose recipe names no sets, found none; "
@@ -137,10 +147,10 @@ def open_batches(
             the network wants.
     """
     # What is drawn has no end, which a cache would give it.
-    drawn = all(clip.procedural is not None for part in parts for clip in part.train)
+    drawn = all(clip.drawing is not None for part in parts for clip in part.train)
     if recipe.data.packed and not drawn:
         _check_packed(recipe.network.name, spec)
-        draw = _draw_packed(recipe, spec, _prepare(recipe, parts, cache, progress), ranks)
+        draw = _draw_packed(recipe, spec, _prepare(recipe, parts, spec, cache, progress), ranks)
     else:
         draw = _draw_from_files(recipe, parts, spec, ranks)
 
@@ -167,19 +177,25 @@ def _check_packed(network: str, spec: Spec) -> None:
             "expected a network that makes a frame for each that it sees with packed clips, found "
             f"{network}, which makes {spec.rate}; set data.packed=false"
         )
-    wanted = (max(spec.past, 1), max(spec.future, 1), spec.flow)
-    if "flow" in spec.inputs and wanted != (1, 1, "dis"):
+    near = "flow" not in spec.inputs or max(spec.past, spec.future) <= 1
+    if spec.inputs and not (near and spec.flow in get_args(Dis)):
         raise UsageError(
-            "expected a network that wants the flow 'dis' to at most 1 frame before and after with "
-            f"packed clips, found {network}, which wants {spec.flow!r} to {spec.past} and "
-            f"{spec.future}; set data.packed=false"
+            f"expected a network that wants flow of {', '.join(get_args(Dis))} to at most 1 frame "
+            f"before and after with packed clips, found {network}, which wants {spec.flow!r} to "
+            f"{spec.past} and {spec.future}; set data.packed=false"
         )
 
 
 def _prepare(
-    recipe: Recipe, parts: Sequence[Part], cache: Path, progress: Callable[[str], None]
+    recipe: Recipe,
+    parts: Sequence[Part],
+    spec: Spec,
+    cache: Path,
+    progress: Callable[[str], None],
 ) -> Sampler:
-    packing, versions, weights = recipe.packing, [], list[float]()
+    flow = cast(Dis, spec.flow) if spec.inputs else "dis"
+    packing = replace(recipe.packing, flow=flow)
+    versions, weights = list[Version](), list[float]()
     for part in parts:
         for made in pack(part.train, cache / part.name, packing):
             progress(f"prepared {made}")
@@ -195,15 +211,20 @@ def _prepare(
     return sampler
 
 
+def _workers(ranks: Ranks) -> int:
+    """Threads that make batches: the cores, shared with the other processes."""
+    return max(2, min((os.cpu_count() or 1) // ranks.count, _MOST_WORKERS))
+
+
 def _draw_packed(recipe: Recipe, spec: Spec, sampler: Sampler, ranks: Ranks) -> Batches:
+    def draw(step: int) -> Batch:
+        shape = _shape(recipe, step, spec)
+        return ranks.slice(
+            sampler.batch(recipe.seed, step, size=shape.size, frames=shape.frames, crop=shape.crop)
+        )
+
     def batches(steps: range) -> Iterator[Batch]:
-        for step in steps:
-            shape = _shape(recipe, step, spec)
-            yield ranks.slice(
-                sampler.batch(
-                    recipe.seed, step, size=shape.size, frames=shape.frames, crop=shape.crop
-                )
-            )
+        return make_ahead(draw, steps, workers=_PACKED, depth=_PACKED)
 
     return batches
 
@@ -226,20 +247,21 @@ def _draw_from_files(recipe: Recipe, parts: Sequence[Part], spec: Spec, ranks: R
     )  # fmt: skip
     return lambda steps: loader.batches(
         lambda step: _shape(recipe, step, spec), steps, rank=ranks.rank, ranks=ranks.count,
-        workers=_WORKERS,
+        workers=_workers(ranks),
     )  # fmt: skip
 
 
 def _sources(
     recipe: Recipe, part: Part, spec: Spec
-) -> Sequence[FileSource] | Sequence[ProceduralSource]:
+) -> Sequence[FileSource] | Sequence[DrawnSource]:
     """The clips of a set; those that need no file are as large and long as the recipe wants."""
-    if any(clip.procedural is None for clip in part.train):
+    drawing = part.train[0].drawing
+    if drawing is None:
         return [FileSource(clip, spec.color) for clip in part.train]
     side = max(stage.crop + 2 * _margin(spec) for stage in recipe.stages) * recipe.scale
     steps = max((each.frames - 1) * max(each.rates or (spec.rate,)) for each in recipe.stages)
     frames = steps * recipe.data.strides + 1
-    return Scenes(spec.color, (side, side), frames)
+    return Scenes(drawing.kind, spec.color, (side, side), frames)
 
 
 def _motion(recipe: Recipe, spec: Spec) -> Motion | None:

@@ -21,6 +21,7 @@ def export(
     out: Path,
     *,
     scores: Mapping[str, dict[str, float]] | None = None,
+    curve: Mapping[int, float] | None = None,
 ) -> Path:
     """Write the weights of a network with their provenance.
 
@@ -30,6 +31,7 @@ def export(
         clips: that it was trained on.
         out: the folder; a file of this name in it is replaced.
         scores: by protocol.
+        curve: see `Provenance`.
 
     Raises:
         OutputError: the disk is full.
@@ -43,6 +45,7 @@ def export(
         recipe=recipe.model_dump_json(),
         commit=find_commit(),
         scores=dict(scores or {}),
+        curve=dict(curve or {}),
     )
     with PendingFile(weights_path(recipe, out), overwrite=True) as pending:
         save(pending.path, network, provenance)

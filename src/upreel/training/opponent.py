@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from upreel.errors import UsageError
+from upreel.inference.loop import CPU
 from upreel.losses import DISCRIMINATORS
 from upreel.losses.adversarial import Adversarial
 from upreel.losses.discriminator import Scores, Shown
@@ -51,6 +52,7 @@ class Opponent:
         *,
         seed: int,
         find_motion: FindMotion | None = None,
+        device: torch.device = CPU,
     ) -> None:
         """Make it, before its first step.
 
@@ -61,6 +63,7 @@ class Opponent:
             seed: of its weights.
             find_motion: how it finds the motion of what was made and of the truth, such as a
                 network; what the table names, refined in one step, if not given.
+            device: where it computes.
         """
         self._loss, self._clip = loss, recipe.optimizer.clip
         self._flow: FlowProvider = recipe.flow
@@ -68,7 +71,7 @@ class Opponent:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             made = DISCRIMINATORS[recipe.name](planes, **recipe.arguments)
-        self._needs, self.network = made.needs, cast(nn.Module, made)
+        self._needs, self.network = made.needs, cast(nn.Module, made).to(device)
         self.network.requires_grad_(False)
         self._optimizers = recipe.optimizer.make(self.network)
         self._random = torch.Generator().manual_seed(seed)

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from upreel.data.samples import Batch
 from upreel.errors import UsageError
+from upreel.inference.precision import choose_device
 
 _PATIENCE = timedelta(days=2)
 """How long a process waits for the others: the first one prepares all clips, and scores."""
@@ -34,12 +35,24 @@ class Ranks:
         """
         return split(batch, self.count, "processes")[self.rank]
 
+    def choose_device(self, name: str) -> torch.device:
+        """Where this process computes; if on a GPU, each on its own.
+
+        Raises:
+            UsageError: there is no such device here.
+        """
+        device = choose_device(name)
+        if self.count > 1 and str(device) == "cuda":
+            device = choose_device(f"cuda:{os.environ['LOCAL_RANK']}")
+        return device
+
     def average(self, network: nn.Module, loss: float) -> float:
         """Give each gradient its mean over all processes, and return the mean of the losses."""
         if self.count == 1:
             return loss
         gradients = [p.grad for p in network.parameters() if p.grad is not None]
-        flat = torch.cat([*(gradient.flatten() for gradient in gradients), torch.tensor([loss])])
+        mean = gradients[0].new_tensor([loss])
+        flat = torch.cat([*(gradient.flatten() for gradient in gradients), mean])
         dist.all_reduce(flat)
         flat /= self.count
         sizes = [gradient.numel() for gradient in gradients]

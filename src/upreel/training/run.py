@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from upreel.core.files import PendingFile, failed
 from upreel.errors import ConfigError, UsageError, WeightsError
+from upreel.inference.loop import CPU
 from upreel.losses import Term, make_loss
 from upreel.losses.adversarial import Adversarial
 from upreel.models import upscaler_class
@@ -45,24 +46,34 @@ class Run:
         step: how many steps are done.
         network: as the last step left it.
         average: a moving average of its weights: what is scored and written.
+        device: where it computes.
         terms: what it is trained on, each with what it counts.
         opponent: what it plays against in adversarial training.
         overflows: how many of the last steps were left out in a row, for gradients beyond fp16.
     """
 
-    def __init__(self, recipe: Recipe, out: Path) -> None:
+    def __init__(self, recipe: Recipe, out: Path, *, device: torch.device = CPU) -> None:
         """Make the network of a recipe, before its first step."""
         self.out, self.step, self._recipe = out, 0, recipe.model_dump_json()
-        self.network = _build(recipe)
+        self.device = device
+        self.network = _build(recipe).to(device)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         self._optimizers = recipe.optimizer.make(self.network)
-        self._scaler = torch.amp.GradScaler("cpu", enabled=recipe.precision == "fp16")
+        self._scaler = torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16")
         self.overflows = 0
         self.terms = [(loss.weight, make_loss(loss.name, loss.options)) for loss in recipe.losses]
-        self.opponent = _oppose(recipe, self.network, [term for _, term in self.terms])
+        self.opponent = _oppose(recipe, self.network, [term for _, term in self.terms], device)
 
     @classmethod
-    def begin(cls, recipe: Recipe, out: Path, *, resume: bool, begins: bool = True) -> Run:
+    def begin(
+        cls,
+        recipe: Recipe,
+        out: Path,
+        *,
+        resume: bool,
+        begins: bool = True,
+        device: torch.device = CPU,
+    ) -> Run:
         """Begin a run in a folder, or go on with the one that is there.
 
         Args:
@@ -70,6 +81,7 @@ class Run:
             out: its folder.
             resume: whether to go on.
             begins: whether this process writes into the folder.
+            device: where it computes; its checkpoint may come from another.
 
         Raises:
             UsageError: there is one and `resume` is not set, or it has another recipe.
@@ -81,7 +93,7 @@ class Run:
             raise UsageError(f"{out} has a run already. Pass --resume, or name another folder.")
         try:
             out.mkdir(parents=True, exist_ok=True)
-            run = cls(recipe, out)
+            run = cls(recipe, out, device=device)
             if checkpoint.exists():
                 run._restore(checkpoint)
             if begins:
@@ -170,6 +182,11 @@ class Run:
         complete = [line for line in lines if line.endswith("\n")]
         path.write_text("".join(li for li in complete if json.loads(li)["step"] <= self.step))
 
+    def curve(self) -> dict[int, float]:
+        """The PSNR of each validation so far, in dB, by the steps done."""
+        lines = map(json.loads, (self.out / METRICS).read_text().splitlines())
+        return {figures["step"]: figures["psnr"] for figures in lines if "psnr" in figures}
+
     @contextmanager
     def metrics(self, *, written: bool = True) -> Iterator[Log]:
         """Append figures to the log of the run, one line each, or to nothing."""
@@ -221,19 +238,24 @@ def _open_board(folder: Path, step: int) -> SummaryWriter | None:
     return SummaryWriter(str(folder), purge_step=step + 1)
 
 
-def _oppose(recipe: Recipe, network: nn.Module, terms: Sequence[Term]) -> Opponent | None:
+def _oppose(
+    recipe: Recipe, network: nn.Module, terms: Sequence[Term], device: torch.device
+) -> Opponent | None:
     """The discriminator of a recipe with its first weights, if it has one."""
     sides = [term for term in terms if isinstance(term, Adversarial)]
     if recipe.discriminator is None:
         return None
     planes = 1 if cast(Upscaler, network).spec.color == "luma" else 3
-    find = _find_motion(Path(recipe.discriminator.motion)) if recipe.discriminator.motion else None
-    return Opponent(recipe.discriminator, sides[0], planes, seed=recipe.seed, find_motion=find)
+    motion = recipe.discriminator.motion
+    find = _find_motion(Path(motion), device) if motion else None
+    return Opponent(
+        recipe.discriminator, sides[0], planes, seed=recipe.seed, find_motion=find, device=device
+    )
 
 
-def _find_motion(path: Path) -> FindMotion:
+def _find_motion(path: Path, device: torch.device) -> FindMotion:
     """A flow network; luma is shown to it as grey."""
-    network = read_spynet(path.expanduser())
+    network = read_spynet(path.expanduser()).to(device)
 
     def find(frames: Tensor, neighbours: Tensor) -> Tensor:
         flow: Tensor = network(*(one.expand(-1, 3, -1, -1) for one in (frames, neighbours)))

@@ -36,7 +36,7 @@ class Network(Table):
         name: in the zoo.
         arguments: of its constructor, beside `scale`.
         init: what to start from: a file of weights, or a name among those that ship such as
-            `swift-x4-clean`; weights for a scale of 4 serve for 2 as well. Empty: random numbers.
+            `swift-x4-clean`; those of `swift` serve for other scales too. Empty: random numbers.
     """
 
     name: str = "swift"
@@ -55,8 +55,9 @@ class ClipSet(Table):
     Attributes:
         name: of the set; a folder in the cache too.
         path: a folder of clips, as `data.clips.find_clips` takes it: with or without an index; or
-            `procedural`, for clips that need no file.
-        weight: how likely the set is beside the others.
+            `procedural` or `dead-leaves`, for clips that need no file. Packed with others, the
+            former are 24 of 192x192, the latter 64 of 320x320, 16 frames each.
+        weight: how likely the set is beside the others; a folder that somebody gives counts 1.
         split: shares of train, val and test, such as `[70, 15, 15]`, by which whole clips are
             divided at random. Empty where the folder is divided, or all of it is to learn from.
         seed: of this division.
@@ -82,7 +83,8 @@ class Data(Table):
     """What is seen.
 
     Attributes:
-        sets: where clips are; none where whoever trains has to say.
+        sets: where clips are; none where whoever trains has to say. A folder that they give takes
+            the place of all but those that need no file.
         packed: whether clips are prepared before the first step, which pays with optical flow and
             codecs: see `Packing`. If not, they are read and degraded when they are drawn.
         jitter: largest change of contrast and brightness, as parts of 1, where clips are not

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Protocol, cast
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,30 @@ from torch.utils.checkpoint import checkpoint
 from upreel.core.windows import windows
 from upreel.data.samples import Batch
 from upreel.errors import UsageError
-from upreel.models.upscaler import Spec, State, Upscaler, Window
+from upreel.models.interpolator import Doubts
+from upreel.models.upscaler import FindsMotion, Spec, State, Upscaler, Window
+
+Made = tuple[Tensor, Tensor | None, Tensor | None]
+"""What a network made of a batch, the motion that it found, and the error that it expects."""
+
+
+class Maker(Protocol):
+    """See `make_clips`."""
+
+    def __call__(self, network: nn.Module, batch: Batch, *, checkpointing: bool) -> Made:
+        """See `make_clips`."""
+        ...
+
+
+def make_clips(network: nn.Module, batch: Batch, *, checkpointing: bool) -> Made:
+    """Enlarge the clips of a batch, with all else that a network says: see `enlarge_clips`."""
+    if isinstance(network, FindsMotion) and not checkpointing:
+        output, motion = network.enlarge_with_motion(batch.low)
+        return output, motion, None
+    if isinstance(network, Doubts):
+        output, doubt = network.make_with_doubt(batch.low, batch.flow_within(1, 1), batch.rate)
+        return output, None, doubt
+    return enlarge_clips(network, batch, checkpointing=checkpointing), None, None
 
 
 def enlarge_clips(network: nn.Module, batch: Batch, *, checkpointing: bool) -> Tensor:

@@ -1,12 +1,14 @@
-"""Weights to start from: those of another run, also of a larger scale."""
+"""Weights to start from: those of another run, also of another scale."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from math import isqrt
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from upreel.errors import WeightsError
@@ -34,11 +36,11 @@ def warm_start(
     if arguments is not None:
         _compare(path, provenance.arguments, arguments)
     own = network.state_dict()
-    fitted = {
-        key: value if key not in own or value.shape == own[key].shape else _reduce(key, value)
-        for key, value in tensors.items()
-    }
     try:
+        fitted = {
+            key: _rescale(key, value, own[key], provenance.scale) if key in own else value
+            for key, value in tensors.items()
+        }
         network.load_state_dict(fitted)
     except RuntimeError as error:
         raise WeightsError(
@@ -57,22 +59,29 @@ def _compare(path: Path, were: Mapping[str, Argument], are: Mapping[str, Argumen
         )  # fmt: skip
 
 
-def _reduce(key: str, value: Tensor) -> Tensor:
-    """A tensor of `Swift` for a scale of 4, for a scale of 2.
+def _rescale(key: str, value: Tensor, own: Tensor, scale: int) -> Tensor:
+    """A tensor of `Swift` for one scale, for that of the network whose own tensor is given.
 
-    Blocks of 4x4 output pixels become 2x2: each new pixel stands for the mean of four. The last
-    output is seen in a quarter of the channels; their weight
-    is doubled.
+    Blocks of output pixels are images, which are resampled by the area that new pixels share with
+    old ones. Where the last output is seen, in so many more or fewer channels, weights grow or
+    shrink by the root of that.
     """
-    if key.startswith("out.") and len(value) == 16:
-        return _mean_of_blocks(value)
+    if value.shape == own.shape or value.ndim != own.ndim:
+        return value
+    if key in ("out.weight", "out.bias"):
+        return _resample(value, scale, isqrt(len(own)))
     if key == "into.weight":
-        frame, block, hidden = value[:, :1], value[:, 1:17], value[:, 17:]
-        reduced = 2 * _mean_of_blocks(block.transpose(0, 1)).transpose(0, 1)
-        return torch.cat((frame, reduced, hidden), 1)
+        frame, block, hidden = value.tensor_split((1, 1 + scale**2), 1)
+        wanted = isqrt(max(own.shape[1] - 1 - hidden.shape[1], 1))
+        reduced = _resample(block.transpose(0, 1), scale, wanted).transpose(0, 1)
+        return torch.cat((frame, reduced * (scale / wanted), hidden), 1)
     return value
 
 
-def _mean_of_blocks(value: Tensor) -> Tensor:
-    """`(16, ...)` in pixel shuffle's order to `(4, ...)`."""
-    return value.reshape(2, 2, 2, 2, *value.shape[1:]).mean((1, 3)).flatten(0, 1)
+def _resample(value: Tensor, scale: int, wanted: int) -> Tensor:
+    """`(scale**2, ...)` in pixel shuffle's order to `(wanted**2, ...)`."""
+    blocks = value.float().reshape(scale, scale, -1).permute(2, 0, 1)
+    resampled = F.avg_pool2d(
+        blocks.repeat_interleave(wanted, 1).repeat_interleave(wanted, 2), scale
+    )
+    return resampled.permute(1, 2, 0).reshape(wanted**2, *value.shape[1:])
