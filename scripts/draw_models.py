@@ -236,7 +236,7 @@ def find_pair(
 
 
 def find_gains(bicubic: Scored, ours: Scored) -> dict[str, float]:
-    """By how many dB each clip is better than with bicubic, as it is printed; no zero is negative."""
+    """By how many dB each clip is better than with bicubic, as printed; no zero is negative."""
     return {clip: round(psnr - bicubic.clips[clip], 2) + 0.0 for clip, psnr in ours.clips.items()}
 
 
