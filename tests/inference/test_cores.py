@@ -7,26 +7,30 @@ import pytest
 import torch
 
 from tests.video.media import write_video
-from upreel.inference.cores import encoder_threads, one_core_spared
+from upreel.inference.cores import cores_for, encoder_threads
 from upreel.inference.pipeline import Options, upscale
+from upreel.models.bicubic import Bicubic
+from upreel.models.clear import Clear
+from upreel.models.swift import Swift
 from upreel.video.encoding import Encoding
 from upreel.video.track import VideoTrack
 
 
 @pytest.mark.parametrize(
-    ("cores", "network", "encoder"), [(1, 1, 1), (2, 1, 1), (8, 7, 12), (64, 63, 16)]
+    ("cores", "light", "encoder"), [(1, 1, 1), (2, 1, 1), (8, 7, 12), (64, 63, 16)]
 )
 def test_cores_are_shared(
-    monkeypatch: pytest.MonkeyPatch, cores: int, network: int, encoder: int
+    monkeypatch: pytest.MonkeyPatch, cores: int, light: int, encoder: int
 ) -> None:
     threads = [cores]
     monkeypatch.setattr(os, "cpu_count", lambda: cores * 3 // 2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: threads[-1])
     monkeypatch.setattr(torch, "set_num_threads", threads.append)
     assert encoder_threads() == encoder
-    with one_core_spared():
-        assert threads[-1] == network
-    assert threads[-1] == cores
+    for network, given in ((Swift(), light), (Bicubic(4), light), (Clear(), cores)):
+        with cores_for(network):
+            assert threads[-1] == given
+        assert threads[-1] == cores
 
 
 @pytest.mark.parametrize(("asked", "given"), [(0, 1), (3, 3)])

@@ -149,6 +149,16 @@ def test_a_filter_has_no_use_for_optical_flow(tmp_path: Path) -> None:
     assert not (tmp_path / "out.mp4").exists()
 
 
+def test_a_network_that_looks_ahead_takes_the_flow_that_is_asked_for(tmp_path: Path) -> None:
+    source, made = write_video(tmp_path / "in.mkv", 5, codec="ffv1"), {}
+    for flow in (None, "dis-double", "zeros"):
+        options = Options(model="clear:clean", flow=flow, overwrite=True)
+        upscale(source, tmp_path / "out.mkv", options)
+        made[flow] = [planes[0] for _, planes in decoded(tmp_path / "out.mkv")]
+    np.testing.assert_array_equal(made[None], made["dis-double"])
+    assert np.abs(np.subtract(made[None], made["zeros"], dtype=np.int16)).max() > 1
+
+
 def test_spynet_finds_the_flow_if_a_file_of_its_weights_is_named(tmp_path: Path) -> None:
     source, target = write_video(tmp_path / "in.mp4", 2), tmp_path / "out.mp4"
     options = Options(model="swift:clean", scale=2, flow="spynet")

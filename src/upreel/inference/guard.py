@@ -22,6 +22,7 @@ class Guarded:
     """An upscaler that tries again where the one inside fails, so that no frame is dropped.
 
     Attributes:
+        inner: what enlarges.
         tile: side of the tiles that it takes now, in input pixels; `None`: whole frames.
     """
 
@@ -40,7 +41,7 @@ class Guarded:
             in_fp32: makes the same upscaler in fp32, for frames where `inner` gives values that
                 are not finite.
         """
-        self._inner = inner
+        self.inner = inner
         self._in_fp32 = None if in_fp32 is None else cache(in_fp32)
         self._broken = False
         self.tile = tile
@@ -48,7 +49,7 @@ class Guarded:
     @property
     def spec(self) -> Spec:
         """That of the upscaler inside."""
-        return self._inner.spec
+        return self.inner.spec
 
     def step(self, window: Window, state: State) -> tuple[Tensor, State]:
         """Enlarge the middle of a window: see `Upscaler.step`.
@@ -61,7 +62,7 @@ class Guarded:
         # gives the same frames.
         self._broken = self._broken and bool(state)
         if self._in_fp32 is None or not self._broken:
-            high, after = self._step_in_memory(self._inner, window, state)
+            high, after = self._step_in_memory(self.inner, window, state)
             if _finite(high):
                 return high, after
         if self._in_fp32 is None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from upreel.core.background import prefetch
 from upreel.errors import MediaError, UsageError
-from upreel.inference.cores import one_core_spared
+from upreel.inference.cores import cores_for
 from upreel.inference.geometry import Geometry, plan_size
 from upreel.inference.guard import Guarded
 from upreel.inference.interpolation import Tally
@@ -196,7 +196,7 @@ def _with_flow(upscaler: Upscaler, options: Options, device: torch.device) -> Up
         raise UsageError("expected --flow spynet beside --flow-weights; add it")
     if not options.flow:
         return upscaler
-    if "flow" not in upscaler.spec.inputs:
+    if not upscaler.spec.inputs:
         raise UsageError(
             f"expected a network that uses optical flow for --flow, found {options.model}; "
             "leave --flow out"
@@ -250,7 +250,7 @@ def enlarged(
 
     to_frame = stages.timed("to frame", high)
     with ExitStack() as stack:  # closed from the last to the first: a thread before what it reads
-        stack.enter_context(one_core_spared())
+        stack.enter_context(cores_for(job.guard.inner))
         frames = stack.enter_context(closing(prefetch(stages.iterate("decode", source), depth=4)))
         if retiming:
             made = retiming.before(frames, job.source_coding(reader), stages, tally, origin)
