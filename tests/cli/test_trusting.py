@@ -130,6 +130,8 @@ def test_training_takes_the_advice_too(
         cache: Path | None,
         resume: bool,
         trust: Trust,
+        device: str,
+        compiled: bool,
         progress: Callable[[str], None],
     ) -> Path:
         """Read clips as training does: packed or not."""

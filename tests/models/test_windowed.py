@@ -15,6 +15,7 @@ from upreel.inference.motion import MotionFinder
 from upreel.models import ZOO, upscaler_class
 from upreel.models.clear import Clear
 from upreel.models.upscaler import State, Upscaler, Window
+from upreel.models.weights import load
 from upreel.ops.flow import flow_to_neighbours
 
 NETWORKS = ("dflow", "basicvsr", "basicvsrpp", "iconvsr")
@@ -54,8 +55,9 @@ def test_windows_stay_within_the_stated_bound_of_the_whole_clip(name: str) -> No
 def test_clear_stays_within_its_bound_along_flow() -> None:
     scene = render(draw_scene((24, 32), seed=3, index=0), (24, 32), 15)
     clip = torch.from_numpy(scene.frames)[None].float().mean(2, keepdim=True) / 255
-    torch.manual_seed(0)
-    network = Clear(channels=16, back=2, blocks=2, chunk=5).eval()
+    network = load("clear:clean", 4)
+    assert isinstance(network, Clear)
+    network.chunk = 5
     flow = flow_to_neighbours(clip, 0, 0, past=1, future=1, provider="dis-double")
     made, state = [], State()
     finder = MotionFinder(network.spec)
