@@ -15,7 +15,7 @@ import argparse
 import datetime
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -146,9 +146,10 @@ def main() -> None:
         return any(text in name for name in names for text in arguments.only)
 
     tasks = [
-        (protocol, scale, kept, metrics)
+        # The linear filter is a row of every report: its mark has to be known.
+        (protocol, scale, tuple(dict.fromkeys((*kept, *linear_of(models)))), metrics)
         for protocol, scale, models, metrics in plan(candidates)
-        if (kept := tuple(m for m in models if wanted(protocol, m.name)))
+        if (kept := [m for m in models if wanted(protocol, m.name)])
     ]
     scores: list[Scored] = []
     with ProcessPoolExecutor(arguments.jobs, get_context("spawn")) as pool:
@@ -206,6 +207,11 @@ def plan(candidates: Sequence[Candidate]) -> Iterator[Task]:
                 yield from ((name, scale, networks, metrics) for name in others if name != REAL)
 
 
+def linear_of(models: Iterable[Candidate]) -> list[Candidate]:
+    """The linear filters among them."""
+    return [model for model in models if model.name.startswith(LINEAR)]
+
+
 def score(data: Path, task: Task) -> list[Scored]:
     """Score models beside filters."""
     torch.set_num_threads(1)
@@ -215,7 +221,7 @@ def score(data: Path, task: Task) -> list[Scored]:
     # A linear filter that ships is the row `linear` of every report already.
     loaded = {m.name: load(m.model, scale) for m in models if not m.name.startswith(LINEAR)}
     marks = {model.name: model.sha256 for model in models}
-    linear = next((m.sha256 for m in models if m.name.startswith(LINEAR)), "")
+    linear = next((model.sha256 for model in linear_of(models)), "")
     rows = evaluate(loaded, found, data, results=Results()).rows
     marks["linear"] = linear
     return [
@@ -238,9 +244,9 @@ def time(models: Sequence[Candidate], scores: Sequence[Scored]) -> list[Timed]:
     }
     scales = sorted({model.scale for model in models})
     marks |= {("bicubic", scale): ("bicubic", "") for scale in scales}
-    filters = [model for model in models if model.name.startswith(LINEAR)]
     marks |= {
-        (m.model, m.scale): ("linear", m.sha256) for m in {f.scale: f for f in filters}.values()
+        (model.model, model.scale): ("linear", model.sha256)
+        for model in {each.scale: each for each in linear_of(models)}.values()
     }
     cases = [
         Case(model, SIZES[scale], 3 if name in slow else 48, scale)
