@@ -51,5 +51,4 @@ def test_the_smoke_run_beats_averaging_and_motion_alone(tmp_path: Path) -> None:
     report = Report.from_json(path.with_name("report.json").read_text())
     scores = {row.name: row.psnr for row in report.rows}
     assert scores["glide"] > scores["average"] + 2
-    assert scores["glide"] > scores["warp"] + 0.3
-    assert scores["glide"] > scores["warp without masks"]
+    assert scores["glide"] > max(scores["warp"], scores["warp without masks"]) + 0.3

@@ -15,6 +15,9 @@ CLEAN = "swift-x4-clean"
 @pytest.mark.parametrize(
     "name",
     [
+        "clear-x4-clean",
+        "clear-x4-bd",
+        "clear-x4-real",
         "swift-x4-clean",
         "swift-x4-real",
         "swift-x4-bd",
@@ -28,7 +31,7 @@ def test_recipes_that_ship_are_those_of_the_weights_that_ship(name: str) -> None
     recipe = read_recipe(name)
     network, _, flavour = recipe.name.partition(":")
     assert f"{network}-x{recipe.scale}-{flavour}" == name
-    assert recipe.stages[-1].frames > recipe.stages[0].frames
+    assert recipe.stages[-1].frames >= 12
     assert "Blender Foundation" in recipe.credits
     assert name in recipes()
 

@@ -81,6 +81,17 @@ def test_a_run_that_was_stopped_and_resumed_gives_the_same_bits(
     assert Report.from_json(reports[0]) == Report.from_json(reports[1])
 
 
+def test_weights_do_not_say_where_their_files_lay(tmp_path: Path, clips: Path) -> None:
+    start = train(tiny(), data=clips, out=tmp_path / "start")
+    sets = f'data.sets=[{{name="mine", path="{clips}"}}]'
+    recipe = tiny(f"network.init={start}", sets)
+    path = train(recipe, out=tmp_path / "run")
+    written = Recipe.model_validate_json(read(path)[0].recipe)
+    assert written.network.init == start.name
+    assert written.data.sets[0].path == clips.name
+    assert str(tmp_path).encode() not in path.read_bytes()
+
+
 def test_what_a_run_leaves(tmp_path: Path, clips: Path) -> None:
     recipe, lines = tiny(), list[str]()
     path = train(recipe, data=clips, out=tmp_path / "run", progress=lines.append)

@@ -40,6 +40,12 @@ FlowProvider = Literal[Dis, "farneback", "variational", "zeros"]
 FlowFinder = Callable[[Tensor, Tensor], Tensor]
 """What is called as `find_flow` is, with frames and their neighbours."""
 
+# The finest level, pixels between patches, steps of gradient descent, rounds of smoothing.
+_SETTINGS: dict[Dis, tuple[int, int, int, int]] = {
+    "dis": (0, 4, 8, 0),
+    "dis-half": (1, 4, 16, 1),
+    "dis-double": (0, 6, 8, 5),
+}
 _SMALLEST = 16  # DIS needs room for its 8x8 patches on the coarsest level
 _HALVED = 64  # the longer side of images with a level at half of the resolution
 _AT_ONCE = 2**17  # pixels: small images are faster together, large ones would take memory
@@ -59,10 +65,11 @@ def _solver(kind: Dis) -> cv2.DISOpticalFlow:
         # same cores, and frames are many: parallel over frames, not inside one.
         cv2.setNumThreads(1)
         solver = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
-        solver.setFinestScale(1 if kind == "dis-half" else 0)
-        solver.setPatchStride(6 if kind == "dis-double" else 4)
-        solver.setGradientDescentIterations(16 if kind == "dis-half" else 8)
-        solver.setVariationalRefinementIterations(5 if kind == "dis-double" else 0)
+        finest, stride, steps, smoothing = _SETTINGS[kind]
+        solver.setFinestScale(finest)
+        solver.setPatchStride(stride)
+        solver.setGradientDescentIterations(steps)
+        solver.setVariationalRefinementIterations(smoothing)
         setattr(_solvers, kind, solver)
     return solver
 

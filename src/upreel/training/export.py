@@ -42,7 +42,7 @@ def export(
         name=recipe.name,
         scale=recipe.scale,
         trained_on=credit(clips, recipe.credits),
-        recipe=recipe.model_dump_json(),
+        recipe=without_places(recipe).model_dump_json(),
         commit=find_commit(),
         scores=dict(scores or {}),
         curve=dict(curve or {}),
@@ -50,6 +50,16 @@ def export(
     with PendingFile(weights_path(recipe, out), overwrite=True) as pending:
         save(pending.path, network, provenance)
         return pending.commit()
+
+
+def without_places(recipe: Recipe) -> Recipe:
+    """The recipe with names of files and folders alone: where they lie is nobody else's concern."""
+    network = recipe.network.model_copy(update={"init": Path(recipe.network.init).name})
+    sets = tuple(
+        each.model_copy(update={"path": Path(each.path).name}) for each in recipe.data.sets
+    )
+    data = recipe.data.model_copy(update={"sets": sets})
+    return recipe.model_copy(update={"network": network, "data": data})
 
 
 def weights_path(recipe: Recipe, out: Path) -> Path:
