@@ -37,6 +37,7 @@ def test_no_two_protocols_read_the_same() -> None:
         ("udm10-bd-basicvsr-y", ("12x12", "Y of BT.601")),
         ("stvsr-vid4", ("every other frame",)),
         ("val-tsr-y8", ("x1: frames as they are", "of first 15 frames those made anew")),
+        ("val-stvsr-y8", ("x4: antialiased bicubic", "every other frame is made anew")),
         ("val-codec36-y8", ("x264", "CRF 36", "first 15 frames")),
         ("val-hevc18-y8", ("x265", "CRF 18", "border of 8")),
         ("rbpn-script", ("Pillow", "RGB, neither rounded", "top, left, bottom, right: 5 5 4 4")),

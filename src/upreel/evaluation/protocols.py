@@ -159,6 +159,10 @@ _LISTED = (
         "val-tsr-y8", "none", scale=1, colors="luma", frames=15, selection="new", rate=2,
         crop=(8, 8, 8, 8), metrics=_FIDELITY,
     ),
+    Protocol(
+        "val-stvsr-y8", "BI", colors="luma", frames=15, rate=2, crop=(8, 8, 8, 8),
+        metrics=_FIDELITY,
+    ),
     Protocol("vid4-bi-y", "BI", data="Vid4"),
     Protocol("vid4-bd-y", "BD-DUF", data="Vid4"),
     Protocol("vid4-bd-basicvsr-y", "BD-BasicVSR", data="Vid4"),
