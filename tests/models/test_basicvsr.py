@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from tests.golden_case import Case
+from tests.models.promises import assert_all_learn, assert_declared
 from upreel.core.windows import windows
 from upreel.models.basicvsr import BasicVSR, rename
 from upreel.models.upscaler import State, Upscaler, Window
@@ -104,18 +105,12 @@ def test_any_size_and_any_length(size: tuple[int, int]) -> None:
 def test_the_state_is_what_the_spec_says() -> None:
     network = small()
     _, state = network.step(Window(torch.rand(2, 3, 3, 8, 6), 0, 1), {})
-    assert {name: value.shape[1] for name, value in state.items()} == {
-        name: declared.channels for name, declared in network.spec.state.items()
-    }
-    assert state["features"].shape == (2, 24, 8, 6)
+    assert_declared(state, network.spec, batch=2, height=8, width=6)
 
 
 def test_gradients_reach_every_parameter() -> None:
     network = small()
-    network(torch.rand(1, 3, 3, 8, 8)).square().mean().backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_all_learn(network, network(torch.rand(1, 3, 3, 8, 8)).square().mean())
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from tests.models.promises import assert_all_learn, assert_declared
 from upreel.models.bicubic import Bicubic
 from upreel.models.clear import Clear
 from upreel.models.upscaler import State, Window
@@ -94,18 +95,12 @@ def test_the_state_is_what_the_spec_says() -> None:
     net = Clear(**TINY)
     window = Window(torch.rand(2, 1, 1, 8, 6), 0, 0, {"flow_along": torch.zeros(2, 0, 2, 2, 8, 6)})
     _, state = net.step(window, {})
-    assert state.keys() == net.spec.state.keys()
-    for name, declared in net.spec.state.items():
-        expected = (2, declared.channels, int(8 * declared.scale), int(6 * declared.scale))
-        assert state[name].shape == expected
+    assert_declared(state, net.spec, batch=2, height=8, width=6)
 
 
 def test_gradients_reach_every_parameter() -> None:
     net = Clear(**TINY)
-    net(torch.rand(1, 3, 1, 8, 8), motion(3, 8, 8)).square().mean().backward()
-    for name, parameter in net.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_all_learn(net, net(torch.rand(1, 3, 1, 8, 8), motion(3, 8, 8)).square().mean())
 
 
 def test_bf16_is_close_to_float32() -> None:

@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 
 from tests.golden_case import Case
+from tests.models.promises import assert_declared
 from upreel.models.dflow import DFlow, MotionEstimator, Trunk
 from upreel.models.upscaler import State, Window
 from upreel.ops.warp import warp
@@ -107,8 +108,7 @@ def test_the_state_is_as_declared_also_for_small_frames() -> None:
     network = make_tiny(chunk=2, future=0)
     high, state = network.step(Window(torch.rand(2, 2, 3, 5, 21)), {})
     assert high.shape == (2, 2, 3, 20, 84)
-    for name, declared in network.spec.state.items():
-        assert state[name].shape == (2, declared.channels, 5, 21)
+    assert_declared(state, network.spec, batch=2, height=5, width=21)
     again, _ = network.step(Window(torch.rand(2, 2, 3, 5, 21), past=1), state)
     assert again.shape == (2, 1, 3, 20, 84)
 

@@ -3,6 +3,7 @@ import torch
 from torch import nn
 
 from tests.golden_case import Case
+from tests.models.promises import assert_all_learn
 from tests.models.test_basicvsr import in_steps
 from upreel.models.edvr import EDVR
 from upreel.models.upscaler import Window
@@ -83,10 +84,7 @@ def test_any_size(size: tuple[int, int]) -> None:
 
 def test_gradients_reach_every_parameter() -> None:
     network = small()
-    network(torch.rand(1, 5, 3, 8, 8)).square().mean().backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_all_learn(network, network(torch.rand(1, 5, 3, 8, 8)).square().mean())
 
 
 @torch.no_grad()

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.models.promises import assert_all_learn
 from upreel.models.glide import Glide, Motion, guess, halve
 from upreel.models.tiled import Tiled
 from upreel.models.upscaler import Upscaler, Window
@@ -144,10 +145,7 @@ def test_gradients_reach_every_parameter() -> None:
         nn.init.normal_(layer.weight, std=0.01)
     clip, flow = draw(1, 3, 1, 16, 16), draw(1, 3, 2, 2, 16, 16, seed=1)
     whole, doubt = net.make_with_doubt(clip, flow, 2)
-    (whole.square().mean() + doubt.mean()).backward()  # type: ignore[no-untyped-call]
-    for name, parameter in net.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_all_learn(net, whole.square().mean() + doubt.mean())
 
 
 def test_bf16_is_close() -> None:

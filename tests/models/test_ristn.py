@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tests.golden_case import Case
+from tests.models.promises import assert_declared
 from tests.models.test_basicvsr import in_steps
 from upreel.core.windows import windows
 from upreel.evaluation.pairs import select
@@ -129,8 +130,7 @@ def test_a_carried_state_changes_the_next_window_and_an_empty_one_does_not() -> 
     second = torch.cat((first[:, 3:], torch.rand(1, 3, 3, 6, 7)), 1)
     assert {*network.spec.state} == {"spatial", "hidden", "cell"}
     _, state = network.step(Window(first, future=2), {})
-    for name, declared in network.spec.state.items():
-        assert state[name].shape == (1, declared.channels, 6, 7)
+    assert_declared(state, network.spec, batch=1, height=6, width=7)
     fresh, _ = network.step(Window(second, future=2), {})
     carried, _ = network.step(Window(second, future=2), state)
     zeros = {name: torch.zeros_like(state[name]) for name in ("hidden", "cell")}

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tests.golden_case import Case
+from tests.models.promises import assert_all_learn, assert_declared
 from tests.models.test_basicvsr import in_steps
 from upreel.models.bicubic import Bicubic
 from upreel.models.foreign import read_foreign
@@ -141,10 +142,7 @@ def test_steps_are_the_clip(color: Color, makes: Color, size: tuple[int, int]) -
 def test_the_state_is_what_the_spec_says(color: Color, makes: Color) -> None:
     network = small(color, makes)
     _, state = network.step(Window(noise(color, 1, (8, 6))), {})
-    assert state.keys() == network.spec.state.keys()
-    for name, declared in network.spec.state.items():
-        expected = (1, declared.channels, int(8 * declared.scale), int(6 * declared.scale))
-        assert state[name].shape == expected
+    assert_declared(state, network.spec, batch=1, height=8, width=6)
 
 
 def test_tiles_are_the_whole() -> None:
@@ -156,10 +154,7 @@ def test_tiles_are_the_whole() -> None:
 @pytest.mark.parametrize(("color", "makes"), FORMS)
 def test_gradients_reach_every_parameter(color: Color, makes: Color) -> None:
     network = small(color, makes).requires_grad_(True)
-    network(noise(color)).square().mean().backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_all_learn(network, network(noise(color)).square().mean())
 
 
 @pytest.mark.parametrize(("color", "makes"), FORMS)

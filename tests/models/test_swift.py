@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from tests.models.promises import assert_all_learn, assert_declared
 from upreel.models.bicubic import Bicubic
 from upreel.models.swift import Swift
 from upreel.models.upscaler import Input, State, Window
@@ -69,19 +70,13 @@ def test_the_state_is_what_the_spec_says(arguments: dict[str, int]) -> None:
     _, state = net.step(
         Window(torch.rand(2, 1, 1, 8, 6), 0, 0, {"flow": torch.zeros(2, 1, 1, 2, 8, 6)}), {}
     )
-    assert state.keys() == net.spec.state.keys()
-    for name, declared in net.spec.state.items():
-        expected = (2, declared.channels, int(8 * declared.scale), int(6 * declared.scale))
-        assert state[name].shape == expected
+    assert_declared(state, net.spec, batch=2, height=8, width=6)
 
 
 @pytest.mark.parametrize("arguments", SHAPES)
 def test_gradients_reach_every_parameter(arguments: dict[str, int]) -> None:
     net = Swift(**arguments)
-    net(torch.rand(1, 3, 1, 8, 8), motion(3, 8, 8)).square().mean().backward()
-    for name, parameter in net.named_parameters():
-        assert parameter.grad is not None, name
-        assert parameter.grad.abs().sum() > 0, name
+    assert_all_learn(net, net(torch.rand(1, 3, 1, 8, 8), motion(3, 8, 8)).square().mean())
 
 
 def test_the_gradient_through_time_is_right() -> None:
