@@ -144,7 +144,7 @@ def plot_name(protocol: str, scale: int) -> str:
 
 
 def rows_of(protocol: str, scale: int, measured: Measured) -> list[Scored]:
-    """What was scored under a protocol, best first."""
+    """What was scored under a protocol, best last."""
     rows = [row for row in measured.scores if (row.protocol, row.scale) == (protocol, scale)]
     return sorted(rows, key=lambda row: row.means["psnr"])
 
@@ -317,7 +317,9 @@ def describe_recipe(recipe: str) -> str:
     steps = sum(stage["steps"] for stage in stages)
     versions = settings.get("data", {}).get("versions", {})
     lows = "" if not versions else f" on {', '.join(versions)}"
-    return f"{steps:,} steps in {len(stages)} stage(s){lows}, seed {settings['seed']}"
+    start = settings.get("network", {}).get("init", "")
+    after = f", on from `{start}`" if start else ""
+    return f"{steps:,} steps in {len(stages)} stage(s){lows}, seed {settings['seed']}{after}"
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -97,16 +97,17 @@ def test_models_are_placed_and_one_is_named_for_each_use(
 ) -> None:
     html = tmp_path / "front.html"
     arguments = ["--data", "clips", "--protocol", "val-bd-duf-y8", "--html", str(html)]
+    arguments += ["--scale", "3"]
     assert main(["bench", "a.mp4", "--models", "all", "--repetitions", "2", *arguments]) == 0
     captured = capsys.readouterr()
     assert "2 x a.mp4" in captured.err
-    assert "all on clips under val-bd-duf-y8" in captured.out
+    assert "all on clips under val-bd-duf-y8 x3" in captured.out
     assert "real time (24 fps): swift (40.0 ms, 31.00 dB)" in captured.out
     assert "5 fps: swift" in captured.out
     assert "best quality: slow (400.0 ms, 33.00 dB)" in captured.out
     page = html.read_text("utf-8")
     assert page.count("<circle") == 2
-    assert "all on clips under val-bd-duf-y8" in page
+    assert "all on clips under val-bd-duf-y8 x3" in page
 
 
 @pytest.mark.usefixtures("_place")

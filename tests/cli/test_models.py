@@ -40,6 +40,7 @@ def test_json_has_what_the_files_say(capsys: pytest.CaptureFixture[str]) -> None
     [
         (Spec(4, "luma"), "luma, 1 frame"),
         (Spec(4, "rgb", past=2, future=1), "rgb, 1 frame, 2 before + 1 after"),
+        (Spec(4, "rgb", past=1, future=5, step=15), "rgb, 15 frames, 1 before + 5 after"),
         (
             Spec(4, "luma", past=1, state={"h": StateSpec(8)}),
             "luma, 1 frame, 1 before, what it remembers",

@@ -68,9 +68,9 @@ def test_what_is_measured_here_can_stand_as_a_reference() -> None:
     found = json.loads(to_json(make_costs(), "a GPU"))
     assert set(found) >= set(json.loads(MEASURED.read_text("utf-8")))
     for device, costs in read_measured().items():
-        assert "EPYC" in device
+        assert device
         assert set(costs) <= set(ZOO)
-        assert all(cost and cost.size == size for each in costs.values()
+        assert all(not cost or cost.size == size for each in costs.values()
                    for cost, size in zip(each, SIZES, strict=True))  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def test_a_network_is_given_the_flow_of_spynet() -> None:
 
 def test_a_network_that_needs_no_flow_is_refused() -> None:
     with pytest.raises(
-        UsageError, match="a network that uses optical flow for SPyNet, found another"
+        UsageError, match=r"to its neighbours for SPyNet, found another; choose .* by --flow"
     ):
         WithLearnedFlow(Bicubic(2), make_spynet())
 

@@ -218,6 +218,20 @@ def test_flow_for_windows(tmp_path: Path, folders: Path, mirrored: str) -> None:
     assert batch.flow[:, 5].any(), "the last frame, or that where it turns"
 
 
+@pytest.mark.parametrize("mirrored", ["true", "false"])
+def test_flow_between_frames_is_to_neighbours_whatever_the_network_sees(
+    tmp_path: Path, folders: Path, mirrored: str
+) -> None:
+    texture = write_clips(tmp_path / "clips", {"a": draw_clip(1, 6)})
+    stage = f"stages=[{{steps=1, batch=2, crop=12, frames=6, mirrored={mirrored}}}]"
+    recipe = mixed(folders, "data.packed=false", stage)
+    spec = replace(SPECS["luma"], inputs=frozenset({"flow_along"}), past=1, future=5)
+    parts = find_parts(recipe, texture)
+    (batch,) = open_batches(recipe, parts, spec, tmp_path, Ranks(), lambda line: None)(range(1))
+    assert batch.past == 1 and batch.flow is not None
+    assert batch.flow.shape[:3] == (2, 11 if mirrored == "true" else 6, 2)
+
+
 def test_time_and_axes_turn_only_if_the_recipe_lets_them(tmp_path: Path) -> None:
     """The clip gets brighter with time, and to the right more than downwards."""
     y, x = np.mgrid[:64, :80]

@@ -15,7 +15,7 @@ from upreel.evaluation.evaluate import score
 from upreel.evaluation.report import Report
 from upreel.models.upscaler import Upscaler
 from upreel.models.weights import build, read
-from upreel.training.export import credit, find_commit
+from upreel.training.export import credit, find_commit, without_places
 from upreel.training.recipe import Recipe, read_recipe, recipes
 from upreel.training.run import Run
 from upreel.training.trainer import train
@@ -79,6 +79,21 @@ def test_a_run_that_was_stopped_and_resumed_gives_the_same_bits(
         assert (parts.parent / name).read_bytes() == (whole.parent / name).read_bytes()
     reports = [path.with_name("report.json").read_text() for path in (parts, whole)]
     assert Report.from_json(reports[0]) == Report.from_json(reports[1])
+
+
+def test_recipes_in_weights_have_names_of_files_alone() -> None:
+    recipe = read_recipe(
+        "iseebetter-x4-tiny-smoke",
+        [
+            "discriminator.motion=/home/me/spynet.pth",
+            "discriminator.name=image-and-flow",
+            'losses=[{name="adversarial"}, {name="perceptual", options={weights="/home/vgg.pth"}}]',
+        ],
+    )
+    text = without_places(recipe).model_dump_json()
+    assert "/home" not in text
+    assert "spynet.pth" in text
+    assert "vgg.pth" in text
 
 
 def test_weights_do_not_say_where_their_files_lay(tmp_path: Path, clips: Path) -> None:

@@ -1,16 +1,25 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from upreel.data.samples import Batch
 from upreel.errors import UsageError
+from upreel.models.clear import Clear
 from upreel.models.compact import Compact
 from upreel.models.rbpn import RBPN
 from upreel.models.swift import Swift
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.training.unrolling import compared, enlarge_clips
+
+NETWORKS: dict[str, Callable[[], nn.Module]] = {
+    "swift": lambda: Swift(2, channels=8, blocks=1, hidden=4),
+    "compact": lambda: Compact(2, color="luma", channels=4, layers=1),
+    "clear": lambda: Clear(2, channels=8, back=1, blocks=1),
+}
 
 
 def make_batch(frames: int = 5) -> Batch:
@@ -29,13 +38,9 @@ def find_gradients(network: nn.Module, *, checkpointing: bool) -> tuple[Tensor, 
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", ["swift", "compact"])
+@pytest.mark.parametrize("name", NETWORKS)
 def test_checkpoints_change_no_value_and_no_gradient(name: str, precision: torch.dtype) -> None:
-    network: nn.Module = (
-        Swift(2, channels=8, blocks=1, hidden=4)
-        if name == "swift"
-        else Compact(2, color="luma", channels=4, layers=1)
-    )
+    network = NETWORKS[name]()
     with torch.autocast("cpu", precision, enabled=precision != torch.float32):
         output, gradients = find_gradients(network, checkpointing=False)
         again, same = find_gradients(network, checkpointing=True)

@@ -91,7 +91,8 @@ def describe_context(spec: Spec | None) -> str:
         if count
     )
     memory = "what it remembers" if spec.state else ""
-    return ", ".join(filter(None, (spec.color, "1 frame", frames, memory)))
+    middle = "1 frame" if spec.step == 1 else f"{spec.step} frames"
+    return ", ".join(filter(None, (spec.color, middle, frames, memory)))
 
 
 def describe_scores(scores: dict[str, dict[str, float]]) -> str:

@@ -23,6 +23,10 @@ from upreel.models.detail import GAIN, DetailNetwork, Residual, image_of, rows
 from upreel.models.upscaler import Spec, State, StateSpec, Window
 from upreel.ops.warp import bilinear_taps, sum_rows
 
+TILE = 480
+"""Side of the tiles, in pixels of a frame: a window takes 5 kB for each, with what tiles overlap by
+about 2 GB."""
+
 
 class Clear(DetailNetwork):
     """See the head of this file."""
@@ -74,6 +78,7 @@ class Clear(DetailNetwork):
                 "output": StateSpec(1, Fraction(self.scale)),
             },
             exact=False,
+            tile=TILE,
             windowed=60.0,
         )
 
@@ -119,51 +124,45 @@ class Clear(DetailNetwork):
             count: how many.
             state: what came before them.
         """
-        filtered = [self.interpolate(frame) for frame in frames]
-        behind = self._propagate_back(frames, [sharp for _, sharp in filtered], later)
+        behind = self._propagate_back(frames, later)
         made = []
-        for frame, (smooth, sharp), hint, flow in zip(
-            frames[:count], filtered, behind, earlier, strict=False
-        ):
-            high, state = self._advance(frame.shape, smooth, sharp, hint, flow, state)
+        for frame, flow in zip(frames[:count], earlier, strict=False):
+            high, state = self._advance(frame, behind.pop(), flow, state)
             made.append(high)
         return made, state
 
-    def _propagate_back(
-        self, frames: Sequence[Tensor], sharp: Sequence[Tensor], later: Sequence[Tensor]
-    ) -> list[Tensor]:
-        """Features on the way from the end to the beginning, as rows."""
+    def _propagate_back(self, frames: Sequence[Tensor], later: Sequence[Tensor]) -> list[Tensor]:
+        """Features on the way from the end to the beginning, in this order, as rows.
+
+        They take most of the memory; the interpolation, which is little work, is computed again
+        where it is added.
+        """
         kept: list[Tensor] = []
         shape = frames[0].shape
         for index in reversed(range(len(frames))):
-            detail = self._detail(sharp[index])
+            detail = self._detail(self.interpolate(frames[index])[1])
             if kept:
                 carried = sum_rows(kept[-1], bilinear_taps(later[index]))
             else:
                 carried = detail.new_zeros(len(detail), self.channels)
             seen = image_of(torch.cat((detail, carried), 1), shape)
             kept.append(rows(self.back(F.relu(self.into_back(seen), inplace=True))))
-        return kept[::-1]
+        return kept
 
     def _advance(
-        self,
-        shape: torch.Size,
-        smooth: Tensor,
-        sharp: Tensor,
-        hint: Tensor,
-        flow: Tensor,
-        state: State,
+        self, frame: Tensor, hint: Tensor, flow: Tensor, state: State
     ) -> tuple[Tensor, State]:
-        """One step on the way from the beginning to the end; all but the flow are rows."""
+        """One step on the way from the beginning to the end; the hint is rows."""
+        smooth, sharp = self.interpolate(frame)
         if state:
             carried = sum_rows(rows(state["features"]), bilinear_taps(flow))
             before = self.seen_of_last(state["output"], flow, smooth)
         else:
             carried, before = torch.zeros_like(hint), torch.zeros_like(smooth)
         detail = self._detail(torch.cat((sharp, before), 1))
-        seen = image_of(torch.cat((detail, hint, carried), 1), shape)
+        seen = image_of(torch.cat((detail, hint, carried), 1), frame.shape)
         x = self.body(F.relu(self.into(seen), inplace=True))
-        high = self.add(smooth, self.out(x), shape)
+        high = self.add(smooth, self.out(x), frame.shape)
         return high, {"features": x, "output": high}
 
     def _detail(self, values: Tensor) -> Tensor:

@@ -30,13 +30,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from upreel.models.detail import Residual
+from upreel.models.detail import GAIN, Residual
 from upreel.models.interpolator import Between, double, flow_at
 from upreel.models.upscaler import Spec, State, Window
 from upreel.ops.warp import warp
 
-_GAIN = 8.0
-"""Detail is small; this makes it about 1."""
 _REACH = 8.0
 """Pixels of motion that count as 1 for the convolutions."""
 _SHARP = 32.0
@@ -172,7 +170,7 @@ class Glide(nn.Module):
         pairs.append(_move(before, after, own))
         misfits.append(pairs[-1][0] - pairs[-1][1])
         odds.append(-_SHARP * _smooth(F.avg_pool2d(misfits[-1].abs(), 2)))
-        seen = torch.cat((_detail(pairs[-1]), *misfits), 1) * _GAIN
+        seen = torch.cat((_detail(pairs[-1]), *misfits), 1) * GAIN
         x = self._convolved(torch.cat((F.pixel_unshuffle(seen, 2), context), 1))
         x = _blur(self.out(self.mix(F.relu(self.look(x), inplace=True))).float())
         count = _GUESSES + 1
@@ -205,7 +203,7 @@ class Glide(nn.Module):
         motion = torch.cat(list(guesses), 1).flatten(1, 2) / _REACH
         moment = torch.zeros_like(shares[:, :1]) + (instant - 0.5)
         coarse = F.avg_pool2d(torch.cat((motion, shares, moment), 1), 2)
-        fine = F.pixel_unshuffle(torch.cat((_detail(pairs[0]), *misfits), 1) * _GAIN, 4)
+        fine = F.pixel_unshuffle(torch.cat((_detail(pairs[0]), *misfits), 1) * GAIN, 4)
         x = F.relu(self.see(self._convolved(torch.cat((fine, coarse), 1))), inplace=True)
         found = _enlarge(self.guess(self.body(x)).float())
         return best + (found[:, :4] * (_REACH / 4)).view_as(best), found[:, 4:]

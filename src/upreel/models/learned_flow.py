@@ -29,10 +29,13 @@ class WithLearnedFlow:
         """Wrap `inner`.
 
         Raises:
-            UsageError: it needs no flow.
+            UsageError: it needs no flow to its neighbours.
         """
         if inner.spec.inputs != {"flow"}:
-            raise UsageError("expected a network that uses optical flow for SPyNet, found another")
+            raise UsageError(
+                "expected a network that uses flow from each frame to its neighbours for SPyNet, "
+                "found another; choose its flow by --flow dis or --flow dis-double"
+            )
         self._inner = inner
         self._spynet = spynet
 

@@ -132,8 +132,8 @@ class Tiled:
 
     def _motion(self, window: Window) -> int:
         moves = self.spec.recurrent or self.spec.rate > 1  # the state, or frames, along the flow
-        flow = window.inputs.get("flow") if moves else None
-        return 0 if flow is None else min(math.ceil(flow.abs().max()), self.tile)
+        flows = [flow for flow in window.inputs.values() if moves and flow.numel()]
+        return min(max((math.ceil(flow.abs().max()) for flow in flows), default=0), self.tile)
 
     def _cut_window(self, window: Window, rows: _Interval, columns: _Interval) -> Window:
         inputs = {

@@ -352,8 +352,9 @@ def to_labels(models: Sequence[str]) -> list[str]:
 
 
 def _full_name(model: str) -> str:
-    """`swift` means its weights for real footage."""
-    return "swift:real" if model == "swift" else model
+    """`swift` means its weights for real footage: `swift:real`."""
+    real = f"{model}:real"
+    return real if real in names() else model
 
 
 def shipped(name: str, scale: int) -> Path:

@@ -5,8 +5,10 @@ Every network names the provider that it was trained with (`Spec.flow`); a user 
 * `dis`: OpenCV's DIS (Kroeger et al. 2016, "Fast optical flow using dense inverse search") on 8-bit
   luma, down to single pixels: what is carried along the motion by a fraction of a large pixel must
   be known to a fraction of a small one. It costs about 4 ms of one core for 320x180.
-* `dis-half`: the same down to half of the resolution, with patches that lie closer: for networks
-  that look at motion there. Larger motion is found more often, in half the time.
+* `dis-half`: the same down to half of the resolution, in more steps: for networks that look at
+  motion there. Larger motion is found more often, in half the time.
+* `dis-double`: the same of frames of twice the size, smoothed: nearest to the motion, in four times
+  the time.
 * `farneback`: OpenCV's Farneback flow (2003, "Two-frame motion estimation based on polynomial
   expansion"), on 8-bit luma too.
 * `variational`: `ops.variational`, which RBPN was published with; slow and smooth.
@@ -55,9 +57,9 @@ _solvers = threading.local()
 def _solver(kind: Dis) -> cv2.DISOpticalFlow:
     """One solver of a kind for each thread: it keeps buffers and is not safe to share.
 
-    OpenCV's presets stop at a quarter or half of the resolution and smooth the result there. At
-    full resolution, with patches further apart and without smoothing, flow is better and the time
-    the same as that of the middle preset: `docs/experiments.md`.
+    OpenCV's presets stop at a quarter or half of the resolution and smooth the result there. For
+    `dis`, at full resolution with patches further apart and without smoothing, flow is better in
+    about the time of the middle preset: `docs/experiments.md`.
     """
     solver: cv2.DISOpticalFlow | None = getattr(_solvers, kind, None)
     if solver is None:

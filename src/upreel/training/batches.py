@@ -268,7 +268,7 @@ def _motion(recipe: Recipe, spec: Spec) -> Motion | None:
     """The flow that a network wants, and that losses want: at least one frame back and ahead."""
     if not spec.inputs:
         return None
-    if _makes_new(spec):
+    if "flow_along" in spec.inputs:
         return Motion(provider=spec.flow)
     every = spec.recurrent or any(stage.mirrored for stage in recipe.stages)
     left_out = (0, 0) if every else (spec.past, spec.future)

@@ -59,7 +59,18 @@ def without_places(recipe: Recipe) -> Recipe:
         each.model_copy(update={"path": Path(each.path).name}) for each in recipe.data.sets
     )
     data = recipe.data.model_copy(update={"sets": sets})
-    return recipe.model_copy(update={"network": network, "data": data})
+    losses = tuple(
+        each.model_copy(update={"options": {**each.options, "weights": Path(weights).name}})
+        if isinstance(weights := each.options.get("weights"), str)
+        else each
+        for each in recipe.losses
+    )
+    judge = recipe.discriminator
+    if judge is not None:
+        judge = judge.model_copy(update={"motion": Path(judge.motion).name})
+    return recipe.model_copy(
+        update={"network": network, "data": data, "losses": losses, "discriminator": judge}
+    )
 
 
 def weights_path(recipe: Recipe, out: Path) -> Path:

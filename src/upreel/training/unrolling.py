@@ -12,7 +12,7 @@ from upreel.core.windows import windows
 from upreel.data.samples import Batch
 from upreel.errors import UsageError
 from upreel.models.interpolator import Doubts
-from upreel.models.upscaler import FindsMotion, Spec, State, Upscaler, Window
+from upreel.models.upscaler import FindsMotion, Input, Spec, State, Upscaler, Window
 
 Made = tuple[Tensor, Tensor | None, Tensor | None]
 """What a network made of a batch, the motion that it found, and the error that it expects."""
@@ -94,7 +94,10 @@ def compared(spec: Spec, batch: Batch, frames: int) -> Batch:
 
 def _step_by_step(network: Upscaler, low: Tensor, flow: Tensor | None) -> Tensor:
     spec = network.spec
-    if flow is not None and spec.recurrent:  # as in `Window.inputs`: there is no such neighbour
+    along = "flow_along" in spec.inputs
+    if flow is not None and along:  # as in `Window.inputs`: between each two frames, both ways
+        flow = torch.stack((flow[:, :-1, 1], flow[:, 1:, 0]), 2)
+    elif flow is not None and spec.recurrent:  # there is no such neighbour
         flow = flow.clone()
         for offset in range(1, spec.past + 1):
             flow[:, :offset, spec.past - offset] = 0
@@ -106,12 +109,13 @@ def _step_by_step(network: Upscaler, low: Tensor, flow: Tensor | None) -> Tensor
     for span in windows(times, past=spec.past, future=spec.future, step=spec.step):
         if not spec.recurrent and (span.past, span.future) != (spec.past, spec.future):
             continue
-        window = Window(
-            low[:, span.items[0] : span.items[-1] + 1],
-            span.past,
-            span.future,
-            {} if flow is None else {"flow": flow[:, span.middle[0] : span.middle[-1] + 1]},
-        )
+        inputs: dict[Input, Tensor] = {}
+        if flow is not None and along:
+            inputs["flow_along"] = flow[:, span.items[0] : span.items[-1]]
+        elif flow is not None:
+            inputs["flow"] = flow[:, span.middle[0] : span.middle[-1] + 1]
+        seen = low[:, span.items[0] : span.items[-1] + 1]
+        window = Window(seen, span.past, span.future, inputs)
         output, state = checkpoint(network.step, window, state, use_reentrant=False)
         state = state if spec.recurrent else {}
         outputs.append(output)
