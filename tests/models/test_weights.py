@@ -17,6 +17,7 @@ from upreel.models.compact import Compact
 from upreel.models.weights import (
     Provenance,
     build,
+    file_of,
     load,
     manifest,
     read,
@@ -116,6 +117,12 @@ def test_unknown_names() -> None:
         upscaler_class("sharp")
     with pytest.raises(UsageError, match=r"expected a model out of .*bicubic"):
         scales_of("sharp")
+
+
+def test_a_network_alone_means_its_weights_for_real_footage() -> None:
+    for network in ("swift", "clear"):
+        assert scales_of(network) == scales_of(f"{network}:real")
+        assert file_of(network, 4) == file_of(f"{network}:real", 4)
 
 
 def test_what_ships_is_what_the_manifest_says() -> None:
