@@ -126,9 +126,9 @@ def test_a_network_alone_means_its_weights_for_real_footage() -> None:
 
 
 def test_what_ships_is_what_the_manifest_says() -> None:
-    assert max(weights.bytes for weights in manifest()) < 2_000_000
-    assert sum(weights.bytes for weights in manifest()) < 10_000_000
+    assert sum(weights.bytes for weights in manifest()) < 9_000_000
     for weights in manifest():
+        assert weights.bytes < 2 * weights.parameters + 12_000, "two bytes for each, and a header"
         provenance = weights.provenance
         assert shipped(provenance.name, provenance.scale) == weights.path  # checks the SHA-256
         assert weights.bytes == weights.path.stat().st_size

@@ -6,8 +6,8 @@ Every network names the provider that it was trained with (`Spec.flow`); a user 
   luma, down to single pixels: what is carried along the motion by a fraction of a large pixel must
   be known to a fraction of a small one. It costs about 4 ms of one core for 320x180.
 * `dis-half`: the same down to half of the resolution, in more steps: for networks that look at
-  motion there. Larger motion is found more often, in half the time.
-* `dis-double`: the same of frames of twice the size, smoothed: nearest to the motion, in four times
+  motion there. Larger motion is found more often, in a third of the time.
+* `dis-double`: the same of frames of twice the size, smoothed: nearest to the motion, in nine times
   the time.
 * `farneback`: OpenCV's Farneback flow (2003, "Two-frame motion estimation based on polynomial
   expansion"), on 8-bit luma too.
